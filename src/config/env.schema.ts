@@ -1,0 +1,253 @@
+import { z } from 'zod';
+
+/** One environment variable: how it is read, what it is without being set, and what it means. */
+export interface Variable<T = unknown> {
+  readonly schema: z.ZodType<T>;
+  /** As it would stand in the environment; undefined: unset. */
+  readonly fallback: string | undefined;
+  readonly description: string;
+  readonly group: string;
+  /** Secrets can be read from the file that `<NAME>_FILE` names. */
+  readonly isSecret: boolean;
+}
+
+type Options = Partial<Pick<Variable, 'isSecret'>>;
+
+const variable =
+  (group: string) =>
+  <T>(schema: z.ZodType<T>, fallback: string | undefined, description: string, options: Options = {}): Variable<T> => ({
+    schema,
+    fallback,
+    description,
+    group,
+    isSecret: options.isSecret ?? false,
+  });
+
+const wholeNumber = (min: number, max: number): z.ZodType<number> =>
+  z
+    .string()
+    .regex(/^\d{1,12}$/, `must be a whole number from ${String(min)} to ${String(max)}`)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `must be a whole number from ${String(min)} to ${String(max)}`);
+
+const decimal = (min: number, max: number): z.ZodType<number> =>
+  z
+    .string()
+    .regex(/^\d+(\.\d+)?$/, `must be a number from ${String(min)} to ${String(max)}`)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `must be a number from ${String(min)} to ${String(max)}`);
+
+const boolean: z.ZodType<boolean> = z
+  .enum(['true', 'false', '1', '0'], 'must be true or false')
+  .transform((value) => value === 'true' || value === '1');
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `250ms`, `50s`, `15m`, `12h`, `30d` → milliseconds. */
+const duration = (minMs: number, maxMs: number): z.ZodType<number> =>
+  z
+    .string()
+    .regex(/^\d{1,9}(ms|s|m|h|d)$/, 'must be a duration such as 50s, 15m or 30d')
+    .transform((value) => parseInt(value, 10) * (UNIT_MS[value.replace(/^\d+/, '')] ?? NaN))
+    .refine((ms) => ms >= minMs && ms <= maxMs, 'is out of range');
+
+const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https address' });
+const trimmedUrl: z.ZodType<string> = httpUrl.transform((value) => value.replace(/\/+$/, ''));
+
+/** Origins as browsers send them: `https://app.example.com`, `capacitor://localhost`; never `*`. */
+const origins: z.ZodType<readonly string[]> = z
+  .string()
+  .transform((value) =>
+    value
+      .split(',')
+      .map((item) => item.trim())
+      .filter(Boolean),
+  )
+  .refine((list) => !list.includes('*'), 'must name the origins: * would let every site use its visitors’ logins')
+  .refine(
+    (list) => list.every((item) => /^[a-z][a-z0-9+.-]*:\/\/[^/\s?#]+$/i.test(item)),
+    'must be origins such as https://app.example.com, without a path',
+  );
+
+export interface WeightedModel {
+  readonly slug: string;
+  readonly weight: number;
+}
+
+const models: z.ZodType<readonly WeightedModel[]> = z
+  .string()
+  .transform((value) =>
+    value
+      .split(',')
+      .map((item) => item.trim())
+      .filter(Boolean),
+  )
+  .refine((list) => list.length > 0, 'must name at least one model')
+  .refine(
+    (list) => list.every((item) => /^[\w.:/@+-]{1,128}(=[1-9]\d{0,3})?$/.test(item)),
+    'must be a list of slug or slug=weight, such as openai/gpt-5-mini,qwen/qwen3-32b=2',
+  )
+  .transform((list) =>
+    list.map((item) => {
+      const [slug = '', weight = '1'] = item.split('=');
+      return { slug, weight: Number(weight) };
+    }),
+  )
+  .refine((list) => new Set(list.map((item) => item.slug)).size === list.length, 'names a model twice');
+
+const server = variable('Server');
+const database = variable('Database');
+const llm = variable('Models');
+const auth = variable('Accounts');
+const limits = variable('Limits');
+const chat = variable('Chat');
+const DAY = UNIT_MS.d ?? NaN;
+const MINUTE = UNIT_MS.m ?? NaN;
+
+/** Every variable the server reads. `.env.example` and `docs/configuration.md` are generated from this table. */
+export const VARIABLES = {
+  NODE_ENV: server(
+    z.enum(['development', 'production', 'test']),
+    'development',
+    '`production` refuses weak secrets and an unsaid simulator',
+  ),
+  PORT: server(wholeNumber(0, 65535), '3000', 'TCP port; `0` takes a free one'),
+  HOST: server(z.string().min(1), '127.0.0.1', 'Address to listen on; the container sets `0.0.0.0`'),
+  PUBLIC_URL: server(trimmedUrl, undefined, 'The address that users know; the base of links, and an allowed origin'),
+  CORS_ORIGINS: server(
+    origins,
+    undefined,
+    'Comma-separated origins of frontends, besides the server’s own; `*` is refused',
+  ),
+  TRUST_PROXY: server(wholeNumber(0, 10), '0', 'How many proxies stand in front: whose `X-Forwarded-For` is believed'),
+  LOG_LEVEL: server(z.enum(['debug', 'info', 'warn', 'error']), 'info', 'The least serious line that is logged'),
+  LOG_FORMAT: server(
+    z.enum(['json', 'text']),
+    undefined,
+    'JSON lines, or text for a person; unset: text at a terminal, else JSON',
+  ),
+
+  MONGODB_URI: database(
+    z.string().regex(/^mongodb(\+srv)?:\/\/\S+$/, 'must begin with mongodb:// or mongodb+srv://'),
+    undefined,
+    'Set: MongoDB. Unset: the embedded SQLite file `DATA_DIR/parley.db`',
+    { isSecret: true },
+  ),
+  DATA_DIR: database(z.string().min(1), './data', 'The embedded database and generated development secrets'),
+  CHAT_RETENTION_DAYS: database(wholeNumber(0, 36_500), '0', 'Delete chats idle for longer; `0` keeps them'),
+
+  LLM_PROVIDER: llm(
+    z.enum(['openrouter', 'simulator']),
+    undefined,
+    'Unset: OpenRouter when a key or a base URL is set, else the built-in simulator; production wants `simulator` said',
+  ),
+  OPENROUTER_API_KEY: llm(z.string().min(1), undefined, 'Key of OpenRouter, or of whatever the base URL names', {
+    isSecret: true,
+  }),
+  OPENROUTER_BASE_URL: llm(
+    trimmedUrl,
+    'https://openrouter.ai/api/v1',
+    'Any OpenAI-compatible endpoint: Ollama, vLLM, LiteLLM',
+  ),
+  OPENROUTER_MODELS: llm(
+    models,
+    'openai/gpt-5-mini,google/gemini-2.5-flash,anthropic/claude-haiku-4.5',
+    'The rotation: `slug` or `slug=weight`, comma-separated',
+  ),
+  ROUTER_AFFINITY: llm(
+    z.enum(['message', 'chat']),
+    'message',
+    '`message`: each message takes the next model; `chat`: a chat keeps its model',
+  ),
+  SYSTEM_PROMPT: llm(z.string().max(8000), 'You are a helpful assistant.', 'Sent with every request'),
+  TEMPERATURE: llm(decimal(0, 2), '0.7', 'Sampling temperature'),
+  MAX_OUTPUT_TOKENS: llm(wholeNumber(16, 1_000_000), '1024', 'The longest reply, in tokens'),
+  ALLOW_CLIENT_SYSTEM_PROMPT: llm(boolean, 'false', 'Whether a client may send its own system prompt'),
+  LLM_CONNECT_TIMEOUT: llm(duration(100, 10 * MINUTE), '10s', 'Longest wait for the headers of a model’s answer'),
+  LLM_FIRST_TOKEN_TIMEOUT: llm(duration(100, 10 * MINUTE), '30s', 'Longest wait for a model’s first token'),
+  LLM_IDLE_TIMEOUT: llm(duration(100, 10 * MINUTE), '20s', 'Longest silence between two tokens'),
+  LLM_TOTAL_TIMEOUT: llm(duration(1000, 60 * MINUTE), '10m', 'Longest reply'),
+
+  JWT_SECRET: auth(
+    z.string().min(1),
+    undefined,
+    'Signs access tokens, ≥ 32 bytes; unset in development: made once in `DATA_DIR`',
+    { isSecret: true },
+  ),
+  JWT_SECRET_PREVIOUS: auth(z.string().min(1), undefined, 'Still accepted after a change of `JWT_SECRET`', {
+    isSecret: true,
+  }),
+  JWT_ISSUER: auth(z.string().min(1).max(255), 'parley', '`iss` and `aud` of access tokens'),
+  ACCESS_TOKEN_TTL: auth(duration(60_000, DAY), '15m', 'How long an access token is good'),
+  REFRESH_TOKEN_TTL: auth(
+    duration(60_000, 400 * DAY),
+    '30d',
+    'How long a login lasts at most; idle ones end after 7 days',
+  ),
+  BCRYPT_COST: auth(wholeNumber(4, 16), '12', 'Work factor of password hashes; at least 10 in production'),
+  PASSWORD_PEPPER: auth(z.string().min(1), undefined, 'Keyed into every password hash; changing it voids them all', {
+    isSecret: true,
+  }),
+  PASSWORD_RULES: auth(z.enum(['full', 'length']), 'full', '`length` drops the upper, lower and digit rule'),
+  OAUTH_PASSWORD_GRANT: auth(boolean, 'true', 'Whether `POST /api/auth/token` takes `grant_type=password`'),
+  ADMIN_USERNAME: auth(
+    z.string().regex(/^[A-Za-z0-9_]{3,50}$/, 'must have 3–50 characters of A–Z, a–z, 0–9 and _'),
+    'admin',
+    'The admin made at the first start',
+  ),
+  ADMIN_EMAIL: auth(
+    z.email().transform((value) => value.toLowerCase()),
+    'admin@localhost.invalid',
+    'Its e-mail address',
+  ),
+  ADMIN_PASSWORD: auth(
+    z.string().min(8).max(128),
+    undefined,
+    'Its password; unset: no admin in production, in development one in `DATA_DIR/admin-password`',
+    { isSecret: true },
+  ),
+
+  RATE_LIMIT_AUTH_PER_MINUTE: limits(
+    wholeNumber(0, 1_000_000),
+    '5',
+    'Sign-ups and logins per IP address; `0` turns it off',
+  ),
+  RATE_LIMIT_API_PER_MINUTE: limits(
+    wholeNumber(0, 1_000_000),
+    '100',
+    'All other requests, per user or else per IP address; `0` turns it off',
+  ),
+  RATE_LIMIT_CHAT_PER_SECOND: limits(wholeNumber(0, 1_000_000), '10', 'Sends per user; `0` turns it off'),
+
+  CONTEXT_MAX_MESSAGES: chat(wholeNumber(1, 1000), '20', 'Messages of the chat that a model is shown'),
+  CONTEXT_MAX_TOKENS: chat(
+    wholeNumber(100, 10_000_000),
+    '8000',
+    'Tokens of system prompt and messages that a model is shown',
+  ),
+  CONTEXT_CACHE_MB: chat(wholeNumber(1, 65_536), '64', 'Memory for recent chats'),
+  MESSAGE_MAX_CHARS: chat(wholeNumber(1, 50_000), '8000', 'The longest message, in characters'),
+  RESPONSE_WAIT: chat(
+    duration(100, 10 * MINUTE),
+    '50s',
+    'How long a JSON answer waits for the reply before it is a 202',
+  ),
+} as const satisfies Record<string, Variable>;
+
+export type VariableName = keyof typeof VARIABLES;
+export type Environment = {
+  [K in VariableName]: (typeof VARIABLES)[K] extends Variable<infer T> ? T | undefined : never;
+};
+
+/** Variables of the wire contract that this version does not act on; setting one is answered by a warning at start. */
+export const NOT_YET = [
+  'REDIS_URL',
+  'SMTP_URL',
+  'MAIL_FROM',
+  'REQUIRE_EMAIL_VERIFICATION',
+  'QUOTA_TOKENS_PER_DAY',
+  'QUOTA_COST_MICRO_USD_PER_DAY',
+  'QUOTA_CONCURRENT_REPLIES',
+  'MID_STREAM_FAILOVER',
+  'METRICS_TOKEN',
+] as const;

@@ -1,0 +1,105 @@
+import winston from 'winston';
+import { requestContext } from './requestContext.ts';
+
+export type LogFields = Readonly<Record<string, unknown>>;
+
+export interface Logger {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+  /** A logger whose lines carry `component`. */
+  child(component: string): Logger;
+  /** Resolves when every line written so far has left the process. */
+  flush(): Promise<void>;
+}
+
+/** Field names whose values never reach a log, whatever code passes them by mistake. */
+const SECRET_FIELD = /password|secret|token|authorization|cookie|api[-_]?key|ticket|content|prompt|pepper/i;
+const SAFE_FIELD = /tokens$/i;
+/** Secrets that hide inside text, such as a driver's error message with its connection string. */
+const SECRET_TEXT: readonly (readonly [RegExp, string])[] = [
+  [/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@]+@/gi, '$1***@'],
+  [/\b(Bearer|Basic)\s+[\w.~+/=-]+/gi, '$1 ***'],
+  [/\bsk-[\w-]{8,}/g, 'sk-***'],
+  [/\bparley_sk_\w+/g, 'parley_sk_***'],
+  [/\beyJ[\w-]+\.[\w-]+\.[\w-]+/g, '***'],
+];
+const MAX_TEXT = 2000;
+const MAX_DEPTH = 6;
+
+const cleanText = (text: string): string => {
+  const short = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
+  return SECRET_TEXT.reduce((out, [pattern, replacement]) => out.replace(pattern, replacement), short);
+};
+
+const describeError = (error: Error, depth: number): LogFields => ({
+  name: error.name,
+  message: cleanText(error.message),
+  ...('code' in error && typeof error.code !== 'object' ? { code: error.code } : {}),
+  stack: cleanText(error.stack ?? ''),
+  ...(error.cause === undefined ? {} : { cause: redact(error.cause, depth + 1) }),
+});
+
+/** A copy that is safe to log: secrets masked, errors spelled out, depth and length bounded. */
+export const redact = (value: unknown, depth = 0): unknown => {
+  if (typeof value === 'string') return cleanText(value);
+  if (value === null || typeof value !== 'object') return typeof value === 'bigint' ? String(value) : value;
+  if (depth > MAX_DEPTH) return '…';
+  if (value instanceof Error) return describeError(value, depth);
+  if (value instanceof Date) return value.toISOString();
+  if (Array.isArray(value)) return value.slice(0, 50).map((item) => redact(item, depth + 1));
+  const out: Record<string, unknown> = {};
+  for (const [key, item] of Object.entries(value)) {
+    const isSecret = SECRET_FIELD.test(key) && !SAFE_FIELD.test(key) && typeof item !== 'number';
+    out[key] = isSecret ? '***' : redact(item, depth + 1);
+  }
+  return out;
+};
+
+const addContext = winston.format((info) => {
+  const context = requestContext.get();
+  return context ? Object.assign(info, { ...context, ...info }) : info;
+});
+
+export interface LoggerOptions {
+  readonly level: string;
+  readonly service: string;
+  /** JSON lines for machines, or short lines for a person at a terminal. */
+  readonly format: 'json' | 'text';
+  /** Where lines go; standard output unless told otherwise. */
+  readonly stream?: NodeJS.WritableStream;
+}
+
+const textLine = winston.format.printf(({ timestamp, level, message, component, service: _service, ...rest }) => {
+  const fields = Object.entries(rest).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
+  return `${String(timestamp).slice(11, 23)} ${level.padEnd(5)} ${String(component ?? '')} ${JSON.stringify(message).slice(1, -1)} ${fields.join(' ')}`.trimEnd();
+});
+
+/** The process's logger. Redaction is part of it, so no caller can forget it. */
+export const createLogger = (options: LoggerOptions): Logger => {
+  const { format } = winston;
+  const stream = options.stream ?? process.stdout;
+  const base = winston.createLogger({
+    level: options.level,
+    defaultMeta: { service: options.service },
+    format: format.combine(format.timestamp(), addContext(), options.format === 'json' ? format.json() : textLine),
+    transports: [new winston.transports.Stream({ stream, eol: '\n' })],
+  });
+  const wrap = (component: string | null): Logger => {
+    const log = (level: string) => (message: string, fields?: LogFields) => {
+      if (!base.isLevelEnabled(level)) return;
+      const safe = fields ? (redact(fields) as LogFields) : {};
+      base.log(level, cleanText(message), component ? { component, ...safe } : { ...safe });
+    };
+    return {
+      debug: log('debug'),
+      info: log('info'),
+      warn: log('warn'),
+      error: log('error'),
+      child: (name) => wrap(name),
+      flush: () => new Promise((resolve) => stream.write('', () => resolve())),
+    };
+  };
+  return wrap(null);
+};

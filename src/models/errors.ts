@@ -1,0 +1,37 @@
+/** A value that must be unique is taken. */
+export class DuplicateKeyError extends Error {
+  readonly field: string;
+
+  constructor(field: string, options?: ErrorOptions) {
+    super(`duplicate ${field}`, options);
+    this.name = 'DuplicateKeyError';
+    this.field = field;
+  }
+}
+
+/** The database did not answer, or could not keep what it was given; nothing is known to be stored. */
+export class StoreUnavailableError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'StoreUnavailableError';
+  }
+}
+
+/** A turn names a chat or a parent message that its owner does not have. */
+export class MissingReferenceError extends Error {
+  readonly what: 'chat' | 'parent';
+
+  constructor(what: 'chat' | 'parent') {
+    super(`no such ${what}`);
+    this.name = 'MissingReferenceError';
+    this.what = what;
+  }
+}
+
+/** The chat has as many unfinished replies as the turn allows before it. */
+export class ChatFullError extends Error {
+  constructor() {
+    super('too many unfinished replies in the chat');
+    this.name = 'ChatFullError';
+  }
+}

@@ -1,0 +1,198 @@
+import type {
+  Chat,
+  FinalStatus,
+  Latency,
+  Lease,
+  Login,
+  Message,
+  ReplyError,
+  Segment,
+  Ticket,
+  Turn,
+  Usage,
+  User,
+} from './entities.ts';
+
+/**
+ * The contract of persistence; SQLite and MongoDB both keep it (tests/contract/stores).
+ *
+ * - Each call is one atomic unit: it happens whole or not at all, and a crash in the middle is repaired.
+ * - A call that writes resolves when the write is durable (a power loss does not take it back), unless it says otherwise.
+ * - The owner is part of every key, so that a foreign id cannot be told from a missing one.
+ * - Every call can throw `StoreUnavailableError`. Text is stored and returned exactly, NUL and emoji included.
+ */
+export interface UserStore {
+  /** @throws DuplicateKeyError `username` (whatever its case) or `email` */
+  createUser(user: User): Promise<void>;
+  findUser(userId: string): Promise<User | null>;
+  /** By username, whatever its case, or by e-mail address. */
+  findUserByLogin(usernameOrEmail: string): Promise<User | null>;
+  /** @throws DuplicateKeyError `email` or `username`; null when there is no such user */
+  updateUser(userId: string, changes: UserChanges, at: Date): Promise<User | null>;
+  /** Removes the account and everything that has it as owner; false when there was none. */
+  deleteUser(userId: string): Promise<boolean>;
+  hasAdmin(): Promise<boolean>;
+}
+
+export type UserChanges = Partial<
+  Pick<User, 'username' | 'email' | 'emailVerified' | 'fullName' | 'role' | 'status' | 'passwordHash' | 'lastLoginAt'>
+>;
+
+export interface LoginStore {
+  createLogin(login: Login): Promise<void>;
+  /** Found by its id alone: the refresh token that names it proves the right to it. Ended logins are found too. */
+  findLogin(loginId: string): Promise<Login | null>;
+  /**
+   * Compare-and-set on `generation`: spends the token of that generation and makes the next one good.
+   * False when the login is ended or was rotated by someone else. `lastSeenAt` becomes `rotatedAt`.
+   */
+  rotateLogin(loginId: string, fromGeneration: number, next: LoginRotation): Promise<boolean>;
+  /** False when the owner has no such login or it had ended before. */
+  endLogin(ownerId: string, loginId: string, at: Date): Promise<boolean>;
+  /** Ends all of the owner's logins but `exceptLoginId`; returns the ids of those that it ended. */
+  endLogins(ownerId: string, at: Date, exceptLoginId: string | null): Promise<string[]>;
+  createTicket(ticket: Ticket): Promise<void>;
+  /** Takes the ticket: of any number of calls with one hash exactly one gets it, the others null. Expired ones are null. */
+  spendTicket(hash: string, now: Date): Promise<Ticket | null>;
+  /** Removes at most `limit` tickets and logins that expired before `now`; returns how many. */
+  deleteExpired(now: Date, limit: number): Promise<number>;
+}
+
+export type LoginRotation = Pick<Login, 'tokenHash' | 'rotatedAt' | 'idleExpiresAt'>;
+
+export type ChatSort = 'createdAt' | 'updatedAt' | '-createdAt' | '-updatedAt';
+
+export interface ChatPage {
+  readonly sort: ChatSort;
+  /** Only chats whose title contains this, whatever the case; null: all. */
+  readonly titleQuery: string | null;
+  /** Only chats behind this one in the order of `sort`, equal times ordered by id. */
+  readonly after: { readonly at: Date; readonly id: string } | null;
+  readonly limit: number;
+}
+
+export interface ChatStore {
+  createChat(chat: Chat): Promise<void>;
+  findChat(ownerId: string, chatId: string): Promise<Chat | null>;
+  listChats(ownerId: string, page: ChatPage): Promise<Chat[]>;
+  /** Raises `rev`, sets `updatedAt`; null when there is no such chat. */
+  updateChat(ownerId: string, chatId: string, changes: ChatChanges, at: Date): Promise<Chat | null>;
+  /** Deletes the chat's messages and keeps the chat: count 0, no leaf, no preview, `lastSeq` as it was. */
+  clearChat(ownerId: string, chatId: string, at: Date): Promise<Chat | null>;
+  /** Deletes the chat with its messages; false when there was none. Its turns stay known, so that a replay is recognised. */
+  deleteChat(ownerId: string, chatId: string): Promise<boolean>;
+  /** Deletes every chat of the owner; returns the ids of those that it deleted. */
+  deleteChats(ownerId: string): Promise<string[]>;
+  /** At most `limit` chats of any owner whose `updatedAt` is before `before`, the oldest first. */
+  listIdleChats(before: Date, limit: number): Promise<Pick<Chat, 'id' | 'ownerId'>[]>;
+}
+
+export type ChatChanges = Partial<Pick<Chat, 'title' | 'model' | 'systemPrompt' | 'activeLeafId'>>;
+
+/** A send, ready to be stored. Ids are made by the caller, so that a repeated write finds its own rows. */
+export interface NewTurn {
+  readonly ownerId: string;
+  readonly createdBy: string;
+  /** Unique per owner, for ever: the second turn under it is not stored. */
+  readonly clientMessageId: string;
+  /** Tells a repetition from another message under the same id. Kept with the turn, not interpreted. */
+  readonly fingerprint: string;
+  readonly chatId: string;
+  /** Set: the chat is made by this turn. */
+  readonly newChat: Pick<Chat, 'title' | 'model' | 'systemPrompt'> | null;
+  /** The message that this turn hangs on. Undefined: the active leaf; null: the root. */
+  readonly parentId: string | null | undefined;
+  /** Null: only a reply is added, as a child of `parentId`, which must be a user message then. */
+  readonly userMessage: Pick<Message, 'id' | 'content'> | null;
+  readonly reply: Pick<Message, 'id' | 'model'>;
+  /** Given to the reply if it need not wait. */
+  readonly lease: Lease;
+  /** How many unfinished replies the chat may already have; with one or more the new one is `queued`, else `pending`. */
+  readonly maxUnfinished: number;
+  /** The chat's preview until the reply is there. */
+  readonly preview: string;
+  readonly at: Date;
+}
+
+export interface StoredTurn {
+  readonly created: boolean;
+  readonly fingerprint: string;
+  /** Null when the turn was stored once and its messages were deleted since. */
+  readonly turn: Turn | null;
+}
+
+export interface ReplyEnd {
+  readonly status: FinalStatus;
+  readonly content: string;
+  readonly model: string | null;
+  readonly finishReason: string | null;
+  readonly usage: Usage | null;
+  readonly latencyMs: Latency | null;
+  readonly segments: readonly Segment[] | null;
+  readonly error: ReplyError | null;
+  /** The chat's new preview; null leaves the old one. Used only if the reply is still the chat's active leaf. */
+  readonly preview: string | null;
+  readonly at: Date;
+}
+
+export interface LogEntry {
+  readonly ownerId: string;
+  readonly messageId: string;
+  /** UTF-16 units of the reply before this text. */
+  readonly offset: number;
+  readonly text: string;
+}
+
+export interface MessageStore {
+  /**
+   * Stores a turn: the chat if it is new, the user message, the empty reply, the idempotency row, the chat's counters,
+   * leaf, preview and `rev`. User message and reply get the next two `seq` (only the reply: the next one).
+   * Under a known `clientMessageId` nothing changes and the first turn comes back in its present state.
+   * Of concurrent turns of one chat each hangs on the one before it.
+   * @throws MissingReferenceError, ChatFullError (both: nothing stored)
+   */
+  appendTurn(turn: NewTurn): Promise<StoredTurn>;
+  /** The turn stored under a `clientMessageId`, as `appendTurn` would return it. */
+  findTurn(ownerId: string, clientMessageId: string): Promise<StoredTurn | null>;
+  findMessage(ownerId: string, messageId: string): Promise<Message | null>;
+  /** All messages of a chat, newest first, below `beforeSeq` if given. */
+  listMessages(ownerId: string, chatId: string, beforeSeq: number | null, limit: number): Promise<Message[]>;
+  /** `fromId` and its ancestors, newest first; empty when `fromId` is not in the chat. */
+  listBranch(ownerId: string, chatId: string, fromId: string, limit: number): Promise<Message[]>;
+  /** The messages with this parent (null: the roots), in order of `seq`. */
+  listChildren(ownerId: string, chatId: string, parentId: string | null): Promise<Message[]>;
+  /** The replies of a chat that are not final, in order of `seq`. */
+  listUnfinished(ownerId: string, chatId: string): Promise<Message[]>;
+
+  /** Compare-and-set `queued → pending` with a lease; false when it was not queued any more. */
+  claimReply(ownerId: string, messageId: string, lease: Lease, at: Date): Promise<boolean>;
+  /** Compare-and-set `pending → streaming`; false when it was not pending any more. */
+  startReply(ownerId: string, messageId: string, model: string, at: Date): Promise<boolean>;
+  /**
+   * Adds text to the logs of running replies, all in one write. Survives the death of the process; a power loss may take
+   * the newest entries. An entry that is there already (same message and offset) is left as it is.
+   */
+  appendLog(entries: readonly LogEntry[]): Promise<void>;
+  /**
+   * Compare-and-set to a final status: writes the end, drops the log and the lease, raises the `rev` of message and chat.
+   * Null when the reply is final already or gone.
+   */
+  settleReply(ownerId: string, messageId: string, end: ReplyEnd): Promise<Pick<Turn, 'chat' | 'reply'> | null>;
+  /** Extends the node's leases on these replies; returns the ids that it still holds. Need not be durable. */
+  renewLeases(nodeId: string, messageIds: readonly string[], until: Date): Promise<string[]>;
+  /** At most `limit` unfinished replies whose lease ended before `now`, and queued ones made before `queuedBefore`. */
+  listLapsedReplies(now: Date, queuedBefore: Date, limit: number): Promise<Message[]>;
+}
+
+export interface Stores {
+  readonly kind: 'sqlite' | 'mongodb';
+  readonly users: UserStore;
+  readonly logins: LoginStore;
+  readonly chats: ChatStore;
+  readonly messages: MessageStore;
+  /** Resolves when the database answers. @throws StoreUnavailableError */
+  ping(): Promise<void>;
+  /** Finishes what a crash left half done; returns how many things it mended. Called at start and now and then. */
+  repair(): Promise<number>;
+  close(): Promise<void>;
+}

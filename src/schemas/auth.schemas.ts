@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import type { User } from '../models/entities.ts';
+import { codePoints, text, timestamp } from './common.ts';
+
+export const userSchema = z
+  .strictObject({
+    id: z.string(),
+    username: z.string(),
+    email: z.string(),
+    emailVerified: z.boolean(),
+    fullName: z.string().optional(),
+    role: z.enum(['user', 'manager', 'admin']),
+    status: z.enum(['active', 'disabled']),
+    createdAt: timestamp,
+    updatedAt: timestamp,
+    lastLoginAt: timestamp.nullable(),
+  })
+  .meta({ id: 'User' });
+
+export type UserView = z.infer<typeof userSchema>;
+
+/** What clients see of a user. */
+export const toUserView = (user: User): UserView => ({
+  id: user.id,
+  username: user.username,
+  email: user.email,
+  emailVerified: user.emailVerified,
+  ...(user.fullName === null ? {} : { fullName: user.fullName }),
+  role: user.role,
+  status: user.status,
+  createdAt: user.createdAt.toISOString(),
+  updatedAt: user.updatedAt.toISOString(),
+  lastLoginAt: user.lastLoginAt?.toISOString() ?? null,
+});
+
+export const usernameField = z
+  .string()
+  .regex(/^[A-Za-z0-9_]{3,50}$/, 'must have 3–50 characters of A–Z, a–z, 0–9 and _');
+
+/** At most 254 characters (RFC 5321 §4.5.3.1.3); lower-cased, because mail hosts do not tell cases apart. */
+export const emailField = z
+  .email('must be an e-mail address')
+  .max(254)
+  .transform((value) => value.toLowerCase());
+
+/** A password as typed; its strength is judged only where a new one is set. NFKC as NIST SP 800-63B asks. */
+export const passwordField = z
+  .string()
+  .max(1024)
+  .refine((value) => value.isWellFormed(), 'must be well-formed Unicode')
+  .transform((value) => value.normalize('NFKC'))
+  .refine((value) => codePoints(value) >= 1, 'must not be empty');
+
+/** Cookies for browsers, or both tokens in the body for other clients. */
+const session = z.enum(['cookie', 'token']).default('cookie');
+const fullName = text(1, 100);
+
+export const signupSchema = z
+  .strictObject({
+    username: usernameField,
+    email: emailField,
+    password: passwordField,
+    fullName: fullName.optional(),
+    session,
+  })
+  .meta({ id: 'Signup' });
+export type Signup = z.output<typeof signupSchema>;
+
+export const loginSchema = z
+  .strictObject({ username: text(1, 254), password: passwordField, session })
+  .meta({ id: 'Login' });
+export type LoginInput = z.output<typeof loginSchema>;
+
+export const refreshSchema = z.strictObject({ refreshToken: z.string().max(512).optional() }).meta({ id: 'Refresh' });
+
+export const updateMeSchema = z
+  .strictObject({
+    username: usernameField.optional(),
+    email: emailField.optional(),
+    fullName: fullName.nullable().optional(),
+    /** Needed to change the e-mail address (ASVS 7.5.1). */
+    currentPassword: passwordField.optional(),
+  })
+  .meta({ id: 'UpdateMe' });
+export type UpdateMe = z.output<typeof updateMeSchema>;
+
+export const deleteMeSchema = z.strictObject({ password: passwordField }).meta({ id: 'DeleteMe' });
+
+export const sessionSchema = z
+  .strictObject({
+    user: userSchema,
+    accessToken: z.string(),
+    tokenType: z.literal('Bearer'),
+    expiresIn: z.int().meta({ description: 'Seconds' }),
+    refreshToken: z.string().optional(),
+  })
+  .meta({ id: 'Session' });
+
+export const ticketSchema = z.strictObject({ ticket: z.string(), expiresIn: z.int().meta({ description: 'Seconds' }) });

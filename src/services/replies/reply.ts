@@ -1,0 +1,16 @@
+import type { Message } from '../../models/entities.ts';
+import type { ReplyEvent } from '../../schemas/events.ts';
+
+/** A reply as any number of clients follow it, while it grows and after. */
+export interface ReplyHandle {
+  readonly messageId: string;
+  readonly chatId: string;
+  /**
+   * The events from `offset` (UTF-16 units that the client holds) on: what is missing, what is still to come, then one
+   * `end` or `failed`, after which it returns. Starts with `start` when `offset` is 0. Ends early, without an error,
+   * when the signal is aborted.
+   */
+  follow(offset: number, signal: AbortSignal): AsyncIterable<ReplyEvent>;
+  /** The reply once it is final and stored. Never rejects because the generation failed: the status says so. */
+  readonly done: Promise<Message>;
+}
