@@ -1,6 +1,9 @@
 /** Runs jest as `npm test` does: ES modules, and types stripped by Node itself. Arguments go to jest. */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { requireNode } from './requireNode.mjs';
+
+requireNode();
 
 const jest = fileURLToPath(new URL('../node_modules/jest/bin/jest.js', import.meta.url));
 const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];

@@ -46,7 +46,7 @@ export const redact = (value: unknown, depth = 0): unknown => {
   if (typeof value === 'string') return cleanText(value);
   if (value === null || typeof value !== 'object') return typeof value === 'bigint' ? String(value) : value;
   if (depth > MAX_DEPTH) return '…';
-  if (value instanceof Error) return describeError(value, depth);
+  if (Error.isError(value)) return describeError(value, depth);
   if (value instanceof Date) return value.toISOString();
   if (Array.isArray(value)) return value.slice(0, 50).map((item) => redact(item, depth + 1));
   const out: Record<string, unknown> = {};

@@ -1,3 +1,5 @@
+import { AppError } from '../lib/errors.ts';
+
 /** A value that must be unique is taken. */
 export class DuplicateKeyError extends Error {
   readonly field: string;
@@ -9,11 +11,15 @@ export class DuplicateKeyError extends Error {
   }
 }
 
-/** The database did not answer, or could not keep what it was given; nothing is known to be stored. */
-export class StoreUnavailableError extends Error {
+/**
+ * The database did not answer, or could not keep what it was given; nothing is known to be stored.
+ * It means the same to every service and client, so it is their error from the start: `message` goes to the log only.
+ */
+export class StoreUnavailableError extends AppError {
   constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
+    super('STORE_UNAVAILABLE', { cause: options?.cause ?? message, retryAfterMs: 2000 });
     this.name = 'StoreUnavailableError';
+    this.message = message;
   }
 }
 

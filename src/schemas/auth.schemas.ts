@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { User } from '../models/entities.ts';
-import { codePoints, text, timestamp } from './common.ts';
+import { codePoints, flag, text, timestamp } from './common.ts';
 
 export const userSchema = z
   .strictObject({
@@ -73,6 +73,9 @@ export type LoginInput = z.output<typeof loginSchema>;
 
 export const refreshSchema = z.strictObject({ refreshToken: z.string().max(512).optional() }).meta({ id: 'Refresh' });
 
+/** `?all=true` ends every login. */
+export const logoutQuerySchema = z.strictObject({ all: flag });
+
 export const updateMeSchema = z
   .strictObject({
     username: usernameField.optional(),
@@ -95,5 +98,6 @@ export const sessionSchema = z
     refreshToken: z.string().optional(),
   })
   .meta({ id: 'Session' });
+export type SessionView = z.infer<typeof sessionSchema>;
 
 export const ticketSchema = z.strictObject({ ticket: z.string(), expiresIn: z.int().meta({ description: 'Seconds' }) });

@@ -1,5 +1,11 @@
-import type { Message } from '../../models/entities.ts';
+import type { Chat, Message } from '../../models/entities.ts';
 import type { ReplyEvent } from '../../schemas/events.ts';
+
+/** A reply that is final and stored, with its chat as it was then. */
+export interface SettledReply {
+  readonly message: Message;
+  readonly chat: Chat;
+}
 
 /** A reply as any number of clients follow it, while it grows and after. */
 export interface ReplyHandle {
@@ -11,6 +17,8 @@ export interface ReplyHandle {
    * when the signal is aborted.
    */
   follow(offset: number, signal: AbortSignal): AsyncIterable<ReplyEvent>;
-  /** The reply once it is final and stored. Never rejects because the generation failed: the status says so. */
-  readonly done: Promise<Message>;
+  /** What is known of the reply now: its status, and the text that clients may be shown. */
+  current(): Message;
+  /** The reply once it is final. Never rejects because the generation failed: the status says so. */
+  readonly done: Promise<SettledReply>;
 }

@@ -1,0 +1,36 @@
+import express, { type Express } from 'express';
+import type { Container } from './container.ts';
+import { acceptable } from './middleware/acceptable.ts';
+import { accessLog } from './middleware/accessLog.ts';
+import { createCors } from './middleware/cors.ts';
+import { createCsrf } from './middleware/csrf.ts';
+import { errorHandler } from './middleware/errorHandler.ts';
+import { createIdentify } from './middleware/identify.ts';
+import { notFound } from './middleware/notFound.ts';
+import { requestId } from './middleware/requestId.ts';
+import { createSecurityHeaders } from './middleware/securityHeaders.ts';
+import { createHealthRouter } from './routes/health.routes.ts';
+import { createApiRouter } from './routes/index.ts';
+
+/** The REST door, top to bottom as a request goes through it. */
+export const createApp = (container: Container): Express => {
+  const { config, logger, metrics, auth, origins, controllers, rateLimits } = container;
+  const app = express();
+  app.set('trust proxy', config.server.trustProxyHops);
+  app.set('etag', false);
+  app.disable('x-powered-by');
+
+  app.use(requestId);
+  app.use(accessLog(logger, metrics));
+  app.use(createSecurityHeaders());
+  app.use(createCors(origins));
+
+  app.use(createHealthRouter(controllers.health));
+
+  app.use('/api', acceptable, createIdentify(auth), createCsrf(origins));
+  app.use('/api', createApiRouter({ ...controllers, limits: rateLimits }));
+
+  app.use(notFound);
+  app.use(errorHandler(logger));
+  return app;
+};

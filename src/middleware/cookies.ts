@@ -1,0 +1,68 @@
+import { parseCookie, stringifySetCookie } from 'cookie';
+import type { IncomingMessage } from 'node:http';
+import type { Request, Response } from 'express';
+
+interface CookieSpec {
+  readonly secureName: string;
+  readonly plainName: string;
+  readonly path: string;
+}
+
+/** `__Host-` binds the cookie to this host alone; it wants `Path=/`, so the refresh cookie has to do with `__Secure-`. */
+const ACCESS: CookieSpec = { secureName: '__Host-parley_at', plainName: 'parley_at', path: '/' };
+const REFRESH: CookieSpec = { secureName: '__Secure-parley_rt', plainName: 'parley_rt', path: '/api/auth' };
+
+export interface CookieTokens {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  readonly refreshExpiresAt: Date;
+}
+
+/** The tokens of a browser's requests, for who answers them. */
+export interface SessionCookies {
+  /**
+   * Gives a browser its tokens. Both cookies stay as long as the refresh token is good: a browser that still sends a spent
+   * access token is answered `TOKEN_EXPIRED`, and knows that it has to refresh.
+   */
+  set(res: Response, tokens: CookieTokens): void;
+  /** Makes a browser forget its tokens. */
+  clear(res: Response): void;
+  refreshToken(req: Request): string | undefined;
+}
+
+/** Over https only the prefixed name counts: any neighbour in the domain can set the plain one. */
+const nameOf = (spec: CookieSpec, isSecure: boolean): string => (isSecure ? spec.secureName : spec.plainName);
+
+interface Content {
+  readonly value: string;
+  readonly expires: Date;
+}
+
+const append = (res: Response, spec: CookieSpec, content: Content): void => {
+  const { secure } = res.req;
+  const cookie = { ...content, name: nameOf(spec, secure), path: spec.path, httpOnly: true, secure };
+  res.append('Set-Cookie', stringifySetCookie({ ...cookie, sameSite: 'lax' }));
+};
+
+/** The tokens that a browser sent along. `isSecure`: whether it speaks https. */
+export const readSessionCookies = (
+  req: Pick<IncomingMessage, 'headers'>,
+  isSecure: boolean,
+): { accessToken: string | undefined; refreshToken: string | undefined } => {
+  const cookies = parseCookie(req.headers.cookie ?? '');
+  return {
+    accessToken: cookies[nameOf(ACCESS, isSecure)] || undefined,
+    refreshToken: cookies[nameOf(REFRESH, isSecure)] || undefined,
+  };
+};
+
+export const sessionCookies: SessionCookies = {
+  set: (res, { accessToken, refreshToken, refreshExpiresAt }) => {
+    append(res, ACCESS, { value: accessToken, expires: refreshExpiresAt });
+    append(res, REFRESH, { value: refreshToken, expires: refreshExpiresAt });
+  },
+  clear: (res) => {
+    for (const spec of [ACCESS, REFRESH]) append(res, spec, { value: '', expires: new Date(0) });
+  },
+  refreshToken: (req) => readSessionCookies(req, req.secure).refreshToken,
+};

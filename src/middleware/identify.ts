@@ -1,0 +1,27 @@
+import type { Request, RequestHandler } from 'express';
+import { requestContext } from '../lib/requestContext.ts';
+import type { AuthService } from '../services/auth/index.ts';
+import { readCredentials } from './credentials.ts';
+
+/** A ticket counts only where a browser cannot set a header: on the address of an event stream. */
+const ticketOf = (req: Request): string | null => {
+  const { ticket } = req.query;
+  return req.method === 'GET' && req.path.endsWith('/stream') && typeof ticket === 'string' ? ticket : null;
+};
+
+/**
+ * Finds out who makes a request: sets `req.actor`, or `req.credentialError` when what came is no good. It refuses nobody:
+ * that is for the routes that need to know (`requireActor`).
+ */
+export const createIdentify =
+  (auth: Pick<AuthService, 'authenticate'>): RequestHandler =>
+  async (req, _res, next) => {
+    const credentials = readCredentials(req, { isSecure: req.secure, ticket: ticketOf(req) });
+    try {
+      if (credentials) req.actor = await auth.authenticate(credentials);
+      if (req.actor) requestContext.set({ userId: req.actor.userId });
+    } catch (error) {
+      req.credentialError = error;
+    }
+    next();
+  };

@@ -1,0 +1,142 @@
+import { trusted, type QueryFilter } from 'mongoose';
+import type { Clock } from '../../lib/clock.ts';
+import type { Chat } from '../entities.ts';
+import type { ChatPage, ChatStore } from '../stores.ts';
+import type { ChatRow } from './chat.model.ts';
+import { insertRow, type Collections } from './collections.ts';
+import type { Intents } from './intents.ts';
+import type { Removals } from './removals.ts';
+
+export const toChatRow = ({ id, ...chat }: Chat): ChatRow => ({
+  _id: id,
+  ...chat,
+  titleKey: chat.title.toLowerCase(),
+  clearedSeq: 0,
+  deleted: false,
+  removedBy: null,
+  removedAt: null,
+  sweepAt: null,
+});
+
+export const toChat = (row: ChatRow): Chat => ({
+  id: row._id,
+  ownerId: row.ownerId,
+  createdBy: row.createdBy,
+  title: row.title,
+  model: row.model,
+  systemPrompt: row.systemPrompt,
+  activeLeafId: row.activeLeafId,
+  messageCount: row.messageCount,
+  lastMessagePreview: row.lastMessagePreview,
+  lastSeq: row.lastSeq,
+  createdAt: row.createdAt,
+  updatedAt: row.updatedAt,
+  rev: row.rev,
+});
+
+/** A chat that is there, by its full key. */
+export const liveChat = (ownerId: string, chatId: string) => ({ _id: chatId, ownerId, deleted: false });
+
+/** Text as a pattern that matches it and nothing else; NUL spelled out, since patterns may not hold one. */
+const literally = (text: string): string =>
+  text.replace(/[\\^$.*+?()[\]{}|/-]/g, String.raw`\$&`).replaceAll('\0', String.raw`\x00`);
+
+const filterOf = (ownerId: string, { sort, titleQuery, after }: ChatPage): QueryFilter<ChatRow> => {
+  const field = sort.endsWith('createdAt') ? 'createdAt' : 'updatedAt';
+  const beyond = <T>(value: T) => trusted(sort.startsWith('-') ? { $lt: value } : { $gt: value });
+  return {
+    ownerId,
+    deleted: false,
+    ...(titleQuery ? { titleKey: trusted({ $regex: literally(titleQuery.toLowerCase()) }) } : {}),
+    ...(after ? { $or: [{ [field]: beyond(after.at) }, { [field]: after.at, _id: beyond(after.id) }] } : {}),
+  };
+};
+
+export const createChatStore = (
+  collections: Collections,
+  { removals, intents, clock }: { removals: Removals; intents: Intents; clock: Clock },
+): ChatStore => {
+  const { chats } = collections;
+  const find = (ownerId: string, chatId: string) => chats.findOne(liveChat(ownerId, chatId)).lean();
+
+  return {
+    createChat: async (chat) => {
+      await insertRow(chats, toChatRow(chat));
+    },
+
+    findChat: async (ownerId, chatId) => {
+      const row = await find(ownerId, chatId);
+      return row && toChat(row);
+    },
+
+    listChats: async (ownerId, page) => {
+      const direction = page.sort.startsWith('-') ? -1 : 1;
+      const field = page.sort.endsWith('createdAt') ? 'createdAt' : 'updatedAt';
+      const rows = await chats
+        .find(filterOf(ownerId, page))
+        .sort({ [field]: direction, _id: direction })
+        .limit(page.limit)
+        .lean();
+      return rows.map(toChat);
+    },
+
+    updateChat: async (ownerId, chatId, changes, at) => {
+      const key = changes.title === undefined ? {} : { titleKey: changes.title.toLowerCase() };
+      const update = { $set: { ...changes, ...key, updatedAt: at }, $inc: { rev: 1 } };
+      const row = await chats.findOneAndUpdate(liveChat(ownerId, chatId), update, { returnDocument: 'after' }).lean();
+      return row && toChat(row);
+    },
+
+    clearChat: async (ownerId, chatId, at) => {
+      for (;;) {
+        const before = await find(ownerId, chatId);
+        if (!before) return null;
+        const now = new Date(clock.now());
+        // Compare-and-set on `lastSeq`: a turn that comes between is either cleared too or comes after.
+        const row = await chats
+          .findOneAndUpdate(
+            { ...liveChat(ownerId, chatId), lastSeq: before.lastSeq },
+            {
+              $set: {
+                messageCount: 0,
+                activeLeafId: null,
+                lastMessagePreview: null,
+                updatedAt: at,
+                clearedSeq: before.lastSeq,
+                removedAt: now,
+                sweepAt: now,
+              },
+              $inc: { rev: 1 },
+            },
+            { returnDocument: 'after' },
+          )
+          .lean();
+        if (!row) continue;
+        await removals.finishChat(row);
+        return toChat(row);
+      }
+    },
+
+    deleteChat: (ownerId, chatId) => removals.deleteChat(ownerId, chatId),
+
+    deleteChats: async (ownerId) => {
+      const live = await chats.find({ ownerId, deleted: false }).select('_id').lean();
+      if (live.length === 0) return [];
+      const targetIds = live.map((row) => row._id);
+      const at = new Date(clock.now());
+      const intent = await intents.perform({ kind: 'deleteChats', ownerId, targetIds, at }, removals.deletingChats);
+      const deleted = await chats.find({ ownerId, deleted: true, removedBy: intent._id }).select('_id').lean();
+      return deleted.map((row) => row._id);
+    },
+
+    listIdleChats: async (before, limit) => {
+      const rows = await chats
+        .find({ deleted: false, updatedAt: trusted({ $lt: before }) })
+        .sort({ updatedAt: 1 })
+        .limit(limit)
+        .select('_id ownerId')
+        .lean();
+      return rows.map((row) => ({ id: row._id, ownerId: row.ownerId }));
+    },
+  };
+};

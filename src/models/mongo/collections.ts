@@ -1,0 +1,69 @@
+import type { Connection, Model } from 'mongoose';
+import { chatSchema, type ChatRow } from './chat.model.ts';
+import { intentSchema, type IntentRow } from './intent.model.ts';
+import { loginSchema, type LoginRow } from './login.model.ts';
+import { messageSchema, type MessageRow } from './message.model.ts';
+import { replyLogSchema, type ReplyLogRow } from './replyLog.model.ts';
+import { ticketSchema, type TicketRow } from './ticket.model.ts';
+import { turnSchema, type TurnRow } from './turn.model.ts';
+import { userSchema, type UserRow } from './user.model.ts';
+import { isDuplicateKey } from './errors.ts';
+
+/** Every collection of the product, on one connection. */
+export interface Collections {
+  readonly users: Model<UserRow>;
+  readonly logins: Model<LoginRow>;
+  readonly tickets: Model<TicketRow>;
+  readonly chats: Model<ChatRow>;
+  readonly messages: Model<MessageRow>;
+  readonly turns: Model<TurnRow>;
+  readonly replyLog: Model<ReplyLogRow>;
+  readonly intents: Model<IntentRow>;
+}
+
+export const createCollections = (connection: Connection): Collections => ({
+  users: connection.model<UserRow>('User', userSchema, 'users'),
+  logins: connection.model<LoginRow>('Login', loginSchema, 'logins'),
+  tickets: connection.model<TicketRow>('Ticket', ticketSchema, 'tickets'),
+  chats: connection.model<ChatRow>('Chat', chatSchema, 'chats'),
+  messages: connection.model<MessageRow>('Message', messageSchema, 'messages'),
+  turns: connection.model<TurnRow>('Turn', turnSchema, 'turns'),
+  replyLog: connection.model<ReplyLogRow>('ReplyLog', replyLogSchema, 'replyLog'),
+  intents: connection.model<IntentRow>('Intent', intentSchema, 'intents'),
+});
+
+/** Builds every index that is not there. Not by mongoose's `autoIndex`, whose failures nobody would hear of. */
+export const buildIndexes = async (collections: Collections): Promise<void> => {
+  for (const model of Object.values(collections) as Model<unknown>[]) {
+    for (const [fields, { unique }] of model.schema.indexes()) {
+      await model.collection.createIndex(fields as Record<string, 1>, unique ? { unique: true } : {}, {});
+    }
+  }
+};
+
+/** For writes that repair would do again: not worth waiting for the disk or another server. */
+export const RELAXED = { writeConcern: { w: 1, j: false } } as const;
+
+/** Stores one row. @throws the driver's error when `_id` or another unique value is taken (`isDuplicateKey`) */
+export const insertRow = async <Row>(model: Model<Row>, row: Row): Promise<void> => {
+  await model.insertMany([row], { lean: true });
+};
+
+/**
+ * Stores the rows whose `_id` is not there yet and leaves the others as they are: a repeated write does nothing.
+ * @returns how many it stored
+ */
+export const insertMissing = async <Row>(
+  model: Model<Row>,
+  rows: readonly Row[],
+  options: typeof RELAXED | Record<string, never> = {},
+): Promise<number> => {
+  if (rows.length === 0) return 0;
+  try {
+    await model.insertMany([...rows], { lean: true, ordered: false, ...options });
+    return rows.length;
+  } catch (error) {
+    if (!isDuplicateKey(error)) throw error;
+    return error.insertedCount;
+  }
+};

@@ -1,0 +1,33 @@
+import type { User } from '../entities.ts';
+import { nullableDate, nullableText, rowSchema } from './schema.ts';
+
+export interface UserRow extends Omit<User, 'id'> {
+  readonly _id: string;
+  /** The username in lower case, which is what must be unique. */
+  readonly usernameKey: string;
+  /** The account is gone; the row stays for a while to say so (removals.ts). */
+  readonly deleted: boolean;
+  readonly removedAt: Date | null;
+  readonly sweepAt: Date | null;
+}
+
+export const userSchema = rowSchema<UserRow>({
+  username: String,
+  usernameKey: String,
+  email: String,
+  emailVerified: Boolean,
+  fullName: nullableText,
+  role: String,
+  status: String,
+  passwordHash: String,
+  createdAt: Date,
+  updatedAt: Date,
+  lastLoginAt: nullableDate,
+  deleted: Boolean,
+  removedAt: nullableDate,
+  sweepAt: nullableDate,
+});
+userSchema.index({ usernameKey: 1 }, { unique: true });
+userSchema.index({ email: 1 }, { unique: true });
+userSchema.index({ role: 1 });
+userSchema.index({ sweepAt: 1 });

@@ -1,0 +1,7 @@
+import { start } from './0001-start.ts';
+
+/** In order: the database's `user_version` is how many of them it has. */
+export const MIGRATIONS: readonly string[] = [start];
+
+/** What `PRAGMA application_id` says of a database of ours ("PARL"). */
+export const APPLICATION_ID = 0x5041524c;

@@ -1,0 +1,25 @@
+import type { SQLInputValue } from 'node:sqlite';
+import type { Database } from './database.ts';
+
+/** How each column is filled from an entity, in the order of the statement. */
+type Columns<Entity> = Readonly<Record<string, (entity: Entity) => SQLInputValue>>;
+
+/**
+ * The insertion of whole entities into a table: columns and values come from one list, so they cannot drift apart.
+ * @throws SQLite's constraint error when a key is taken
+ */
+export const inserter = <Entity>(table: string, columns: Columns<Entity>): ((db: Database, entity: Entity) => void) => {
+  const names = Object.keys(columns);
+  const readers = Object.values(columns);
+  const sql = `INSERT INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`;
+  return (db, entity) => {
+    db.run(sql, ...readers.map((read) => read(entity)));
+  };
+};
+
+export const toTime = (date: Date | null): number | null => date && date.getTime();
+export const toDate = (time: number): Date => new Date(time);
+export const toDateOrNull = (time: number | null): Date | null => (time === null ? null : new Date(time));
+
+export const toJson = (value: unknown): string | null => (value === null ? null : JSON.stringify(value));
+export const fromJson = (text: string | null): unknown => (text === null ? null : JSON.parse(text));

@@ -1,0 +1,104 @@
+import { createHmac, randomInt } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { Piscina } from 'piscina';
+import type { Config } from '../../config/index.ts';
+import { AppError } from '../../lib/errors.ts';
+import type { Lifecycle } from '../../lib/lifecycle.ts';
+import type { PasswordTask } from './password.worker.ts';
+
+export interface Passwords {
+  /** A new `scheme$hash` for storage. @throws AppError `RATE_LIMITED` when the queue is full */
+  hash(password: string): Promise<string>;
+  /**
+   * Whether a password belongs to a stored hash. Null, for a user that does not exist, costs the same work and never matches.
+   * `needsRehash`: it matches, and today's settings would store it otherwise.
+   * @throws AppError `RATE_LIMITED` when the queue is full
+   */
+  verify(password: string, stored: string | null): Promise<{ matches: boolean; needsRehash: boolean }>;
+  /** Tasks that the workers have done, for tests and curious operators. */
+  readonly completed: number;
+}
+
+/** Half the cores of a small machine stay with the event loop; more than four threads only wait for each other's caches. */
+const threads = (): number => Math.max(1, Math.min(4, availableParallelism() - 1));
+/** At cost 12 (~0.3 s each) the last in the queue waits about as long as a client would. */
+const QUEUE_PER_THREAD = 32;
+const OVERLOAD_RETRY_MS = 2000;
+
+/** Without a pepper the key is public: what is hashed has one form either way, and a pepper can be added later. */
+const PUBLIC_KEY = 'parley password v1';
+const BCRYPT_ALPHABET = './ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+
+/** A well-formed bcrypt hash of nothing: 22 characters of salt, 31 of digest, all by chance. */
+const decoyHash = (cost: number): string => {
+  const chars = Array.from({ length: 53 }, () => BCRYPT_ALPHABET.charAt(randomInt(BCRYPT_ALPHABET.length)));
+  return `$2b$${String(cost).padStart(2, '0')}$${chars.join('')}`;
+};
+
+const costOf = (hash: string): number => Number(/^\$2[aby]\$(\d\d)\$/.exec(hash)?.[1] ?? NaN);
+
+const createPool = (lifecycle: Lifecycle): Piscina<PasswordTask, string | boolean> => {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  const maxThreads = threads();
+  const pool = new Piscina<PasswordTask, string | boolean>({
+    filename: fileURLToPath(new URL(`./password.worker.${extension}`, import.meta.url)),
+    minThreads: 1,
+    maxThreads,
+    idleTimeout: 30_000,
+    maxQueue: QUEUE_PER_THREAD * maxThreads,
+    // The workers need nothing from the environment, so no secret is copied into them.
+    env: {},
+  });
+  lifecycle.onClose('background', 'password workers', () => pool.destroy());
+  return pool;
+};
+
+/**
+ * Hashes passwords in a small pool of threads: bcryptjs on the event loop stalls every stream (facts §0.2).
+ * Stored is `scheme$hash`; the hash is bcrypt over the base64 HMAC-SHA-384 of the NFKC text, 64 characters, so that nothing
+ * is cut at 72 bytes (OWASP Password Storage). The scheme names the HMAC's key: `bcrypt-hmac` the public one,
+ * `bcrypt-pepper` the pepper.
+ */
+export const createPasswords = (
+  config: Pick<Config['auth'], 'bcryptCost' | 'passwordPepper'>,
+  lifecycle: Lifecycle,
+): Passwords => {
+  const pool = createPool(lifecycle);
+  const { bcryptCost: cost, passwordPepper } = config;
+  const keys = new Map([['bcrypt-hmac', PUBLIC_KEY]]);
+  if (passwordPepper !== null) keys.set('bcrypt-pepper', passwordPepper);
+  const scheme = passwordPepper === null ? 'bcrypt-hmac' : 'bcrypt-pepper';
+  const decoy = decoyHash(cost);
+
+  const digest = (password: string, keyScheme: string): string =>
+    createHmac('sha384', keys.get(keyScheme) ?? PUBLIC_KEY)
+      .update(password.normalize('NFKC'))
+      .digest('base64');
+
+  const run = async (task: PasswordTask): Promise<string | boolean> => {
+    if (pool.queueSize >= pool.options.maxQueue) {
+      throw new AppError('RATE_LIMITED', { detail: 'Too many logins at once', retryAfterMs: OVERLOAD_RETRY_MS });
+    }
+    return pool.run(task);
+  };
+
+  return {
+    hash: async (password) => {
+      const hash = await run({ kind: 'hash', input: digest(password, scheme), cost });
+      return `${scheme}$${String(hash)}`;
+    },
+    verify: async (password, stored) => {
+      const at = stored?.indexOf('$') ?? -1;
+      const storedScheme = stored?.slice(0, at) ?? '';
+      // A hash under a key that is gone is nobody's, and costs what an unknown user costs.
+      const hash = stored !== null && keys.has(storedScheme) ? stored.slice(at + 1) : decoy;
+      const isEqual = await run({ kind: 'verify', input: digest(password, storedScheme), hash });
+      const matches = isEqual === true && hash !== decoy;
+      return { matches, needsRehash: matches && (storedScheme !== scheme || costOf(hash) !== cost) };
+    },
+    get completed() {
+      return pool.completed;
+    },
+  };
+};

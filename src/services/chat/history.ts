@@ -1,0 +1,89 @@
+import { AppError } from '../../lib/errors.ts';
+import type { Message } from '../../models/entities.ts';
+import type { Stores } from '../../models/stores.ts';
+import type { ListMessages } from '../../schemas/chat.schemas.ts';
+import type { Page } from '../../schemas/common.ts';
+import type { Actor } from '../auth/actor.ts';
+import type { RepliesService, ReplyHandle } from '../replies/index.ts';
+import { cursors } from './pageCursor.ts';
+
+export interface HistoryOptions {
+  readonly stores: Pick<Stores, 'chats' | 'messages'>;
+  readonly replies: Pick<RepliesService, 'handle' | 'stop'>;
+}
+
+/** Reading what was said, and following or stopping what is being said. */
+export interface History {
+  /**
+   * A page in order of `seq`, the newest page first: of the active branch, or of all messages. Paging stays right while
+   * messages arrive, because a cursor names a message and not a place in the list.
+   * @throws AppError `CHAT_NOT_FOUND`, `CURSOR_INVALID`
+   */
+  listMessages(actor: Actor, chatId: string, query: ListMessages): Promise<Page<Message>>;
+  /** @throws AppError `MESSAGE_NOT_FOUND` */
+  getMessage(actor: Actor, messageId: string): Promise<Message>;
+  /** @throws AppError `MESSAGE_NOT_FOUND`, also for a message that is no reply */
+  getReply(actor: Actor, messageId: string): Promise<ReplyHandle>;
+  /** Ends a reply and keeps its text; the same answer when it has ended already. @throws AppError `MESSAGE_NOT_FOUND` */
+  stopReply(actor: Actor, messageId: string): Promise<Message>;
+}
+
+export const createHistory = ({ stores, replies }: HistoryOptions): History => {
+  const getMessage = async (actor: Actor, messageId: string): Promise<Message> => {
+    const message = await stores.messages.findMessage(actor.ownerId, messageId);
+    if (!message) throw new AppError('MESSAGE_NOT_FOUND');
+    return message;
+  };
+
+  const getAssistantMessage = async (actor: Actor, messageId: string): Promise<Message> => {
+    const message = await getMessage(actor, messageId);
+    if (message.role !== 'assistant') throw new AppError('MESSAGE_NOT_FOUND', { detail: 'The message is not a reply' });
+    return message;
+  };
+
+  /** A running reply's text on this node is a tick newer than its log. */
+  const withLiveText = (message: Message): Message =>
+    message.lease === null ? message : replies.handle(message, '').current();
+
+  const branchPage = async (actor: Actor, chatId: string, query: ListMessages): Promise<Page<Message>> => {
+    const chat = await stores.chats.findChat(actor.ownerId, chatId);
+    if (!chat) throw new AppError('CHAT_NOT_FOUND');
+    const fromId = query.cursor === undefined ? chat.activeLeafId : cursors.branch.decode(query.cursor);
+    if (fromId === null) return { items: [], nextCursor: null };
+    const page = await stores.messages.listBranch(actor.ownerId, chatId, fromId, query.limit);
+    const nextId = page.at(-1)?.parentId ?? null;
+    return { items: page.reverse().map(withLiveText), nextCursor: nextId === null ? null : cursors.branch.encode(nextId) };
+  };
+
+  const treePage = async (actor: Actor, chatId: string, query: ListMessages): Promise<Page<Message>> => {
+    const beforeSeq = query.cursor === undefined ? null : cursors.tree.decode(query.cursor);
+    const [chat, page] = await Promise.all([
+      stores.chats.findChat(actor.ownerId, chatId),
+      stores.messages.listMessages(actor.ownerId, chatId, beforeSeq, query.limit + 1),
+    ]);
+    if (!chat) throw new AppError('CHAT_NOT_FOUND');
+    const items = page.slice(0, query.limit);
+    const oldest = items.at(-1);
+    const hasMore = page.length > query.limit && oldest !== undefined;
+    return { items: items.reverse().map(withLiveText), nextCursor: hasMore ? cursors.tree.encode(oldest.seq) : null };
+  };
+
+  return {
+    listMessages: (actor, chatId, query) => (query.all ? treePage : branchPage)(actor, chatId, query),
+    getMessage: async (actor, messageId) => withLiveText(await getMessage(actor, messageId)),
+    getReply: async (actor, messageId) => {
+      const message = await getAssistantMessage(actor, messageId);
+      return replies.handle(message, await clientIdOf(stores, message));
+    },
+    stopReply: async (actor, messageId) => {
+      await replies.stop(await getAssistantMessage(actor, messageId));
+      return getMessage(actor, messageId);
+    },
+  };
+};
+
+/** The client's name for the question that a reply answers; `start` tells it. */
+const clientIdOf = async (stores: Pick<Stores, 'messages'>, reply: Message): Promise<string> => {
+  const question = reply.parentId === null ? null : await stores.messages.findMessage(reply.ownerId, reply.parentId);
+  return question?.clientMessageId ?? '';
+};

@@ -1,0 +1,72 @@
+import type { LlmPart } from './provider.ts';
+
+/** Parts between the socket that brings them and the consumer that takes them. */
+export interface PartQueue {
+  push(part: LlmPart): void;
+  /** Everything that waits. */
+  take(): LlmPart[];
+  /** Characters that wait. */
+  readonly size: number;
+  /** No more parts come; what waits is still delivered, then the error is thrown, if there is one. */
+  close(error?: Error): void;
+  readonly isClosed: boolean;
+  /** Resolves when there is something to take, or nothing more to wait for. @throws what it was closed with */
+  ready(): Promise<boolean>;
+}
+
+/**
+ * Neighbouring pieces of text become one part: what one network read brought, or what piled up while the consumer was
+ * busy, costs the consumer one step.
+ */
+export const createPartQueue = (): PartQueue => {
+  let parts: LlmPart[] = [];
+  let size = 0;
+  let isClosed = false;
+  let failure: Error | null = null;
+  let wake: (() => void) | null = null;
+
+  const notify = (): void => {
+    wake?.();
+    wake = null;
+  };
+
+  return {
+    push: (part) => {
+      const last = parts.at(-1);
+      const isText = part.type === 'delta' || part.type === 'reasoning';
+      if (isText) size += part.text.length;
+      if (isText && last?.type === part.type)
+        parts[parts.length - 1] = { type: part.type, text: last.text + part.text };
+      else parts.push(part);
+      notify();
+    },
+    take: () => {
+      const taken = parts;
+      parts = [];
+      size = 0;
+      return taken;
+    },
+    get size() {
+      return size;
+    },
+    close: (error) => {
+      if (isClosed) return;
+      isClosed = true;
+      failure = error ?? null;
+      notify();
+    },
+    get isClosed() {
+      return isClosed;
+    },
+    ready: async () => {
+      if (parts.length === 0 && !isClosed) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+      if (parts.length > 0) return true;
+      if (failure) throw failure;
+      return false;
+    },
+  };
+};

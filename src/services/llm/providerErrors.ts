@@ -1,0 +1,128 @@
+import { fieldOf, textOf } from './jsonValue.ts';
+import { ProviderError, type ProviderErrorKind } from './provider.ts';
+import { readRetryAfterMs } from './retryAfter.ts';
+
+/** What people read; the provider's own words stay in `cause`. */
+const MESSAGES: Readonly<Record<ProviderErrorKind, string>> = {
+  rejected: 'The model refused the request',
+  context_too_long: 'The conversation is longer than the model’s context window',
+  account: 'The model endpoint refused the server’s key or account',
+  rate_limited: 'The model is rate-limited',
+  not_found: 'The model endpoint does not offer this model',
+  unavailable: 'The model is not available',
+  network: 'The connection to the model endpoint failed',
+  timeout: 'The model took too long',
+  invalid: 'The model’s answer was not valid',
+};
+
+/** OpenRouter's `error_type` and OpenAI's `code`, as far as they say more than the status (openrouter.ai/docs, "Errors"). */
+const KIND_OF_TYPE: Readonly<Record<string, ProviderErrorKind>> = {
+  context_length_exceeded: 'context_too_long',
+  invalid_request: 'rejected',
+  invalid_request_error: 'rejected',
+  invalid_prompt: 'rejected',
+  content_policy_violation: 'rejected',
+  refusal: 'rejected',
+  permission_denied: 'rejected',
+  payload_too_large: 'rejected',
+  unprocessable: 'rejected',
+  authentication: 'account',
+  invalid_api_key: 'account',
+  payment_required: 'account',
+  insufficient_quota: 'account',
+  rate_limit_exceeded: 'rate_limited',
+  not_found: 'not_found',
+  model_not_found: 'not_found',
+  timeout: 'timeout',
+  provider_unavailable: 'unavailable',
+  provider_overloaded: 'unavailable',
+  server: 'unavailable',
+  server_error: 'unavailable',
+};
+
+const KIND_OF_STATUS: Readonly<Record<number, ProviderErrorKind>> = {
+  401: 'account',
+  402: 'account',
+  404: 'not_found',
+  405: 'not_found',
+  408: 'timeout',
+  409: 'unavailable',
+  425: 'unavailable',
+  429: 'rate_limited',
+  504: 'timeout',
+  524: 'timeout',
+};
+
+/** Endpoints without a stable code say it only in words. */
+const CONTEXT_WORDS = /context[ _](length|window|size)|maximum context|too many tokens|prompt is too long/i;
+/** Kinds of refusal whose text may quote what the user wrote. */
+const MAY_QUOTE_INPUT = /policy|moderation|refusal|permission|invalid_prompt|flagged/i;
+const MAX_CAUSE_CHARS = 200;
+
+const kindOfStatus = (status: number): ProviderErrorKind => {
+  const known = KIND_OF_STATUS[status];
+  if (known) return known;
+  if (status >= 500) return 'unavailable';
+  // Redirects are not followed, since the key would go with them: the base URL names the wrong place.
+  return status < 400 ? 'not_found' : 'rejected';
+};
+
+interface Failure {
+  /** HTTP status; null inside a stream, where the error's own code is all there is. */
+  readonly status: number | null;
+  /** The `error` object of the body. */
+  readonly error: unknown;
+  readonly headers: { get(name: string): string | null } | null;
+  readonly nowMs: number;
+  /** Takes the server's own key out of a text. */
+  readonly mask: (text: string) => string;
+}
+
+const statusOf = ({ status, error }: Failure): number | null => {
+  const code = Number(fieldOf(error, 'code') ?? fieldOf(error, 'http_status') ?? NaN);
+  return status ?? (code >= 300 && code <= 599 ? code : null);
+};
+
+const typeOf = (error: unknown): string | null =>
+  textOf(fieldOf(fieldOf(error, 'metadata'), 'error_type')) ??
+  textOf(fieldOf(error, 'error_type')) ??
+  textOf(fieldOf(error, 'code')) ??
+  textOf(fieldOf(error, 'type'));
+
+const kindOf = (status: number | null, type: string | null, text: string): ProviderErrorKind => {
+  const byType = type === null ? undefined : KIND_OF_TYPE[type];
+  if (byType === 'context_too_long') return byType;
+  if ((status === 400 || status === 413) && CONTEXT_WORDS.test(text)) return 'context_too_long';
+  if (status !== null) return kindOfStatus(status);
+  return byType ?? 'unavailable';
+};
+
+/** For the log: codes always, the provider's words shortened, masked, and only where they cannot quote the user. */
+const causeOf = (failure: Failure, type: string | null, text: string): Error => {
+  const status = statusOf(failure);
+  const provider = textOf(fieldOf(fieldOf(failure.error, 'metadata'), 'provider_name'));
+  const mayQuote = status === 403 || MAY_QUOTE_INPUT.test(`${type ?? ''} ${text}`);
+  const words = mayQuote ? null : failure.mask(text).slice(0, MAX_CAUSE_CHARS) || null;
+  return new Error([status ?? 'in the stream', type, provider, words].filter((item) => item !== null).join(' · '));
+};
+
+/**
+ * What a provider's error object means to us, whether it came with a status or inside a 200 stream.
+ * @returns an error whose message is ours and public; the provider's words are in its `cause`
+ */
+export const toProviderError = (failure: Failure): ProviderError => {
+  const { error } = failure;
+  const text = textOf(fieldOf(error, 'message')) ?? textOf(error) ?? '';
+  const type = typeOf(error);
+  const kind = kindOf(statusOf(failure), type, `${text} ${textOf(fieldOf(fieldOf(error, 'metadata'), 'raw')) ?? ''}`);
+  return providerError(kind, {
+    cause: causeOf(failure, type, text),
+    retryAfterMs: readRetryAfterMs(failure.headers, error, failure.nowMs),
+  });
+};
+
+/** An error of our own finding. */
+export const providerError = (
+  kind: ProviderErrorKind,
+  options: { readonly cause?: unknown; readonly retryAfterMs?: number | null } = {},
+): ProviderError => new ProviderError(kind, MESSAGES[kind], options);

@@ -1,0 +1,159 @@
+import type { IncomingMessage } from 'node:http';
+import { createAnswer } from './answer.ts';
+import { createPartQueue } from './partQueue.ts';
+import type { LlmPart } from './provider.ts';
+import { providerError } from './providerErrors.ts';
+import { createSseParser, MAX_EVENT_BYTES, type SseEvent } from './sseParser.ts';
+import type { Watchdog } from './watchdog.ts';
+
+/** How much text may wait for a slow consumer before the socket is left unread. */
+const MAX_WAITING_CHARS = 256 * 1024;
+/** How long the books and the end of the stream may take once the model said that it had finished. */
+const AFTER_FINISH_MS = 2000;
+/** How long the last bytes may take after `[DONE]`, so that the connection can be used again. */
+const DRAIN_MS = 1000;
+
+interface ReadOptions {
+  /** Aborting it ends the reading at once; its reason is thrown. */
+  readonly signal: AbortSignal;
+  readonly watchdog: Watchdog;
+  readonly toError: (error: unknown) => Error;
+}
+
+interface EventSource {
+  push(bytes: Buffer): SseEvent[];
+  end(): SseEvent[];
+}
+
+/** An endpoint that does not stream answers with one JSON document, and OpenRouter may with a 200 that is an error. */
+const createWholeBody = (): EventSource => {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  return {
+    push: (bytes) => {
+      chunks.push(bytes);
+      length += bytes.length;
+      if (length > MAX_EVENT_BYTES) throw providerError('invalid', { cause: new Error('the answer is too long') });
+      return [];
+    },
+    end: () => [{ event: null, data: Buffer.concat(chunks).toString('utf8') }],
+  };
+};
+
+const eventsOf = (body: IncomingMessage): EventSource => {
+  const isJson = /^application\/(\S+\+)?json/i.test(body.headers['content-type'] ?? '');
+  return isJson ? createWholeBody() : createSseParser();
+};
+
+/** A proxy's page instead of an answer. Other types are read as events: not every endpoint names them well. */
+const isPage = (body: IncomingMessage): boolean => /^text\/html/i.test(body.headers['content-type'] ?? '');
+
+/** Lets the end of the body pass, so that the connection is free again; a body without an end loses its connection. */
+const drain = (body: IncomingMessage): void => {
+  if (body.complete || body.destroyed) {
+    body.resume();
+    return;
+  }
+  const timer = setTimeout(() => body.destroy(), DRAIN_MS).unref();
+  body.once('close', () => clearTimeout(timer));
+  body.resume();
+};
+
+const asError = (reason: unknown): Error =>
+  Error.isError(reason) ? reason : new Error('aborted', { cause: reason });
+
+/** Follows the body's events and turns them into parts; returns what the consumer side needs. */
+const follow = (body: IncomingMessage, { signal, watchdog, toError }: ReadOptions) => {
+  const queue = createPartQueue();
+  const events = eventsOf(body);
+  let afterFinish: NodeJS.Timeout | null = null;
+  const answer = createAnswer({
+    toError,
+    emit: (part) => {
+      if (part.type === 'delta' || part.type === 'reasoning') watchdog.tokenArrived();
+      queue.push(part);
+    },
+  });
+
+  const fail = (error: unknown): void => {
+    if (queue.isClosed) return;
+    answer.breakOff();
+    queue.close(asError(error));
+    body.destroy();
+  };
+  const finish = (): void => {
+    if (queue.isClosed) return;
+    try {
+      answer.end();
+      queue.close();
+      drain(body);
+    } catch (error) {
+      fail(error);
+    }
+  };
+  const accept = (read: () => SseEvent[]): void => {
+    if (queue.isClosed) return;
+    try {
+      for (const event of read()) answer.accept(event);
+    } catch (error) {
+      fail(error);
+      return;
+    }
+    if (answer.isDone) finish();
+    else if (answer.finishReason !== null) afterFinish ??= setTimeout(finish, AFTER_FINISH_MS);
+  };
+
+  const onData = (bytes: Buffer): void => {
+    accept(() => events.push(bytes));
+    if (queue.size <= MAX_WAITING_CHARS) return;
+    watchdog.pause();
+    body.pause();
+  };
+  const onEnd = (): void => {
+    accept(() => events.end());
+    finish();
+  };
+  const onBroken = (error?: Error): void => {
+    // Once the model has finished, a connection that breaks takes nothing away.
+    if (answer.finishReason !== null) finish();
+    else fail(providerError('network', { cause: error ?? new Error('connection closed') }));
+  };
+  const onAbort = (): void => fail(signal.reason);
+
+  body.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken);
+  signal.addEventListener('abort', onAbort);
+  if (isPage(body)) fail(providerError('invalid', { cause: new Error('an HTML page') }));
+  if (signal.aborted) onAbort();
+  else if (body.destroyed) onBroken();
+
+  return {
+    queue,
+    resume: (): void => {
+      if (body.isPaused() && !queue.isClosed) body.resume();
+    },
+    stop: (): void => {
+      if (afterFinish) clearTimeout(afterFinish);
+      signal.removeEventListener('abort', onAbort);
+      if (queue.isClosed) return;
+      queue.close();
+      body.destroy();
+    },
+  };
+};
+
+/**
+ * The parts of one answer, from the body of a 2xx response to a streamed `chat/completions` request.
+ * All that one network read brought comes as few parts. Leaving the loop early closes the connection.
+ * @throws ProviderError as `LlmProvider` says; the signal's reason after an abort
+ */
+export const readParts = async function* (body: IncomingMessage, options: ReadOptions): AsyncGenerator<LlmPart> {
+  const reading = follow(body, options);
+  try {
+    while (await reading.queue.ready()) {
+      for (const part of reading.queue.take()) yield part;
+      reading.resume();
+    }
+  } finally {
+    reading.stop();
+  }
+};

@@ -1,0 +1,72 @@
+import type { Clock } from '../../lib/clock.ts';
+import type { Lifecycle } from '../../lib/lifecycle.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { Stores } from '../../models/stores.ts';
+
+/** Milliseconds between two rounds. */
+const INTERVAL_MS = 60_000;
+/** Rows that one step may remove, so that a round never holds the database for long. */
+const BATCH = 200;
+const DAY_MS = 86_400_000;
+
+export interface SweeperOptions {
+  readonly stores: Pick<Stores, 'chats' | 'logins' | 'repair'>;
+  /** Deletes an idle chat as its owner would. */
+  readonly expireChat: (ownerId: string, chatId: string) => Promise<void>;
+  /** Days after which an idle chat is deleted; 0 keeps them. */
+  readonly retentionDays: number;
+  readonly lifecycle: Lifecycle;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * Removes what has expired and finishes what a crash left half done, the same way on either database: TTL indexes would
+ * serve only one of them. Begins at once, then once a minute; several nodes may sweep at the same time.
+ */
+export const startSweeper = (options: SweeperOptions): void => {
+  const { stores, expireChat, retentionDays, lifecycle, clock } = options;
+  const log = options.logger.child('sweeper');
+  let timer: NodeJS.Timeout | null = null;
+  let isClosed = false;
+
+  /** Repeats a step until it finds less than a batch. Returns how many rows it removed. */
+  const drain = async (step: () => Promise<number>): Promise<number> => {
+    let total = 0;
+    for (;;) {
+      const count = isClosed ? 0 : await step();
+      total += count;
+      if (count < BATCH) return total;
+    }
+  };
+
+  const expireChats = async (): Promise<number> => {
+    const idle = await stores.chats.listIdleChats(new Date(clock.now() - retentionDays * DAY_MS), BATCH);
+    for (const { ownerId, id } of idle) await expireChat(ownerId, id);
+    return idle.length;
+  };
+
+  const sweep = async (): Promise<void> => {
+    const repaired = await stores.repair();
+    const logins = await drain(() => stores.logins.deleteExpired(new Date(clock.now()), BATCH));
+    const chats = retentionDays === 0 ? 0 : await drain(expireChats);
+    if (repaired + logins + chats > 0) log.info('swept', { repaired, logins, chats });
+  };
+
+  const loop = async (): Promise<void> => {
+    try {
+      await sweep();
+    } catch (error) {
+      log.warn('could not sweep', { err: error });
+    }
+    if (isClosed) return;
+    timer = setTimeout(() => void loop(), INTERVAL_MS);
+    timer.unref();
+  };
+
+  void loop();
+  lifecycle.onClose('replies', 'sweeper', () => {
+    isClosed = true;
+    if (timer) clearTimeout(timer);
+  });
+};

@@ -1,0 +1,138 @@
+import type { Clock } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { Metrics } from '../../lib/metrics.ts';
+import type { Lease, Message, Turn } from '../../models/entities.ts';
+import type { Stores } from '../../models/stores.ts';
+import type { ContextService } from '../context/index.ts';
+import type { EventBus } from '../events.ts';
+import type { LlmRouter } from '../llm/router.types.ts';
+import { createGenerate } from './generate.ts';
+import { createLiveReply, type LiveReply, type StopReason } from './liveReply.ts';
+import { createReaper } from './reaper.ts';
+import type { ReplyHandle } from './reply.ts';
+import { createReplyLog } from './replyLog.ts';
+import { createStoredReply } from './storedReply.ts';
+import { createTurnQueue } from './turnQueue.ts';
+
+export type { ReplyHandle, SettledReply } from './reply.ts';
+
+/** Milliseconds that the others wait before they take a silent node for dead, and how often a node shows life. */
+export const LEASE_MS = 15_000;
+const LEASE_RENEW_MS = 5_000;
+
+export interface RepliesOptions {
+  readonly stores: Pick<Stores, 'chats' | 'messages'>;
+  readonly context: ContextService;
+  readonly router: LlmRouter;
+  readonly events: EventBus;
+  /** Names this node in leases; another one each time the process starts. */
+  readonly nodeId: string;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+/** Every reply that this node generates, and the way to follow any other. */
+export interface RepliesService {
+  /** A lease of this node from now on, for a turn that is about to be stored. */
+  lease(): Lease;
+  /** Starts a stored reply, or lets it wait its turn in its chat. Called once per reply. */
+  start(turn: Turn, clientMessageId: string): ReplyHandle;
+  /** A reply by its stored message, whoever generates it. */
+  handle(message: Message, clientMessageId: string): ReplyHandle;
+  /** Ends a reply and keeps its text; resolves when it is final. */
+  stop(message: Message): Promise<void>;
+  /** Ends what runs in a chat because its messages go; resolves when nothing writes there any more. */
+  stopChat(chatId: string): Promise<void>;
+  /** The same for everything of an owner. */
+  stopOwner(ownerId: string): Promise<void>;
+  /** How many replies this node is at work on. */
+  readonly running: number;
+  /** Begins to close what dead processes left behind. */
+  startReaper(): Promise<void>;
+  /** Lets running replies finish for at most `graceMs` milliseconds, then interrupts them; their text is kept. */
+  close(graceMs: number): Promise<void>;
+}
+
+export const createRepliesService = (options: RepliesOptions): RepliesService => {
+  const { stores, events, nodeId, clock, logger } = options;
+  const log = logger.child('replies');
+  const live = new Map<string, LiveReply>();
+  const replyLog = createReplyLog(stores.messages, logger);
+  const generate = createGenerate({ ...options, messages: stores.messages, replyLog });
+  const lease = (): Lease => ({ nodeId, until: new Date(clock.now() + LEASE_MS) });
+
+  /** Generates a reply whose turn it is. */
+  const run = async (reply: LiveReply, question: Message, model: string): Promise<void> => {
+    events.publish('replyStarted', { ownerId: reply.ownerId, reply });
+    await generate(reply, question, model);
+    const { chat } = await reply.done;
+    // A turn of the loop later: whoever follows the reply learns of its end before the chat's new preview.
+    setImmediate(() => events.publish('chatUpdated', { ownerId: reply.ownerId, chat }));
+  };
+
+  const turns = createTurnQueue({ messages: stores.messages, lease, run, clock, logger });
+
+  const start = (turn: Turn, clientMessageId: string): ReplyHandle => {
+    const reply = createLiveReply({ chat: turn.chat, reply: turn.reply, clientMessageId });
+    live.set(reply.messageId, reply);
+    const model = turn.reply.model ?? turn.chat.model ?? 'auto';
+    turns
+      .add({ reply, question: turn.userMessage, model, mustWait: turn.reply.status === 'queued' })
+      .catch((error: unknown) => {
+        log.error('a reply could not be run', { messageId: reply.messageId, err: error });
+      })
+      .finally(() => live.delete(reply.messageId));
+    return reply;
+  };
+
+  const reaper = createReaper({ stores, start, isLive: (messageId) => live.has(messageId), clock, logger });
+
+  const renewLeases = async (): Promise<void> => {
+    const ids = [...live.keys()];
+    if (ids.length === 0) return;
+    const held = new Set(await stores.messages.renewLeases(nodeId, ids, lease().until));
+    for (const id of ids) if (!held.has(id) && live.get(id)?.current().status !== 'queued') live.get(id)?.stop('lease-lost');
+  };
+
+  const renewal = setInterval(() => {
+    renewLeases().catch((error: unknown) => log.warn('leases could not be renewed', { err: error }));
+  }, LEASE_RENEW_MS);
+  renewal.unref();
+
+  const stopAll = async (replies: readonly LiveReply[], reason: StopReason): Promise<void> => {
+    for (const reply of replies) reply.stop(reason);
+    await Promise.all(replies.map((reply) => reply.done));
+  };
+
+  return {
+    lease,
+    start,
+    handle: (message, clientMessageId) =>
+      live.get(message.id) ?? createStoredReply({ stores, message, clientMessageId }),
+    stop: async (message) => {
+      const reply = live.get(message.id);
+      if (reply) await stopAll([reply], 'stopped');
+      else await reaper.finish(message, { status: 'stopped', error: null });
+    },
+    stopChat: (chatId) => stopAll([...live.values()].filter((reply) => reply.chatId === chatId), 'deleted'),
+    stopOwner: (ownerId) => stopAll([...live.values()].filter((reply) => reply.ownerId === ownerId), 'deleted'),
+    get running() {
+      return live.size;
+    },
+    startReaper: () => reaper.start(),
+    close: async (graceMs) => {
+      reaper.close();
+      turns.close();
+      // Those that wait stay queued in the store: the next process starts them.
+      const running = [...live.values()].filter((reply) => reply.current().status !== 'queued');
+      const late = setTimeout(() => {
+        for (const reply of running) reply.stop('shutdown');
+      }, graceMs);
+      await Promise.all(running.map((reply) => reply.done));
+      clearTimeout(late);
+      clearInterval(renewal);
+      replyLog.close();
+    },
+  };
+};

@@ -1,0 +1,91 @@
+import type { Clock } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { preview } from '../../lib/text.ts';
+import type { FinalStatus, Message, ReplyError, Turn } from '../../models/entities.ts';
+import type { Stores } from '../../models/stores.ts';
+import { INTERRUPTED } from './failure.ts';
+
+/** Milliseconds between two looks for what dead processes left; with the lease it bounds how long a reply can hang. */
+const INTERVAL_MS = 2_000;
+/** A queued reply older than this has lost the node that was to start it, unless it is known here. */
+const QUEUED_GRACE_MS = 10_000;
+const BATCH = 100;
+
+export interface ReaperOptions {
+  readonly stores: Pick<Stores, 'chats' | 'messages'>;
+  /** Takes over a queued reply. */
+  readonly start: (turn: Turn, clientMessageId: string) => void;
+  readonly isLive: (messageId: string) => boolean;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Closes the replies of dead processes, with the text they had, and starts the queued ones they never got to. */
+export interface Reaper {
+  /** Looks once at once, taking every queued reply for orphaned, and then every two seconds. Resolves after the first look. */
+  start(): Promise<void>;
+  /** Settles a reply that nobody generates, with the text of its log. */
+  finish(message: Message, ending: { readonly status: FinalStatus; readonly error: ReplyError | null }): Promise<void>;
+  close(): void;
+}
+
+export const createReaper = (options: ReaperOptions): Reaper => {
+  const { stores, start, isLive, clock } = options;
+  const log = options.logger.child('reaper');
+  let timer: NodeJS.Timeout | null = null;
+  let isClosed = false;
+
+  const finish: Reaper['finish'] = async (message, ending) => {
+    await stores.messages.settleReply(message.ownerId, message.id, {
+      ...ending,
+      content: message.content,
+      model: message.model,
+      finishReason: null,
+      usage: null,
+      latencyMs: null,
+      segments: message.segments,
+      preview: message.content === '' ? null : preview(message.content),
+      at: new Date(clock.now()),
+    });
+  };
+
+  const restart = async (reply: Message): Promise<void> => {
+    const [chat, userMessage] = await Promise.all([
+      stores.chats.findChat(reply.ownerId, reply.chatId),
+      reply.parentId === null ? null : stores.messages.findMessage(reply.ownerId, reply.parentId),
+    ]);
+    if (chat && userMessage) start({ chat, userMessage, reply }, userMessage.clientMessageId ?? userMessage.id);
+    else await finish(reply, { status: 'interrupted', error: INTERRUPTED });
+  };
+
+  const reap = async (queuedGraceMs: number): Promise<void> => {
+    const now = clock.now();
+    const lapsed = await stores.messages.listLapsedReplies(new Date(now), new Date(now - queuedGraceMs), BATCH);
+    const orphans = lapsed.filter((reply) => !isLive(reply.id));
+    for (const reply of orphans) {
+      if (reply.status === 'queued') await restart(reply);
+      else await finish(reply, { status: 'interrupted', error: INTERRUPTED });
+    }
+    if (orphans.length > 0) log.warn('closed replies that a dead process left', { replies: orphans.length });
+  };
+
+  const loop = async (queuedGraceMs: number): Promise<void> => {
+    try {
+      await reap(queuedGraceMs);
+    } catch (error) {
+      log.warn('could not look for lapsed replies', { err: error });
+    }
+    if (isClosed) return;
+    timer = setTimeout(() => void loop(QUEUED_GRACE_MS), INTERVAL_MS);
+    timer.unref();
+  };
+
+  return {
+    start: () => loop(0),
+    finish,
+    close: () => {
+      isClosed = true;
+      if (timer) clearTimeout(timer);
+    },
+  };
+};

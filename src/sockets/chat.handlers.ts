@@ -1,0 +1,95 @@
+import { AppError } from '../lib/errors.ts';
+import { toChatView } from '../schemas/chat.schemas.ts';
+import type { Page } from '../schemas/common.ts';
+import { toMessageView } from '../schemas/message.schemas.ts';
+import { clientEvents, type SendAck } from '../schemas/socketEvents.ts';
+import type { Actor } from '../services/auth/actor.ts';
+import type { ChatService } from '../services/chat/index.ts';
+import type { ReplyHandle } from '../services/replies/index.ts';
+import { handle, type ChatSocket, type EventHandlers } from './ack.ts';
+import { emitReplyEvent } from './replyEvents.ts';
+
+export interface ChatHandlersOptions {
+  readonly chat: ChatService;
+  /** The actor of an access token. @throws AppError as for a request */
+  readonly authenticateToken: (token: string) => Promise<Actor>;
+  /** Up to which offset a reply was told to the user's room; null when it is not being told there. */
+  readonly roomPosition: (messageId: string) => number | null;
+}
+
+const pageView = <T, V>(page: Page<T>, toView: (item: T) => V): Page<V> => ({
+  items: page.items.map(toView),
+  nextCursor: page.nextCursor,
+});
+
+/** Sends this socket alone what it misses of a reply, and follows the reply to its end. */
+const followAlone = async (socket: ChatSocket, reply: ReplyHandle, offset: number): Promise<void> => {
+  for await (const event of reply.follow(offset, socket.data.gone)) emitReplyEvent(socket, event);
+};
+
+/**
+ * Sends this socket alone what it misses of a reply that goes on in the user's room: up to where the room is, so that
+ * what comes next there fits without a gap and without an overlap.
+ */
+const catchUpWithRoom = (socket: ChatSocket, reply: ReplyHandle, range: { from: number; to: number }): void => {
+  const { content } = reply.current();
+  const { messageId, chatId } = reply;
+  if (range.from >= range.to) return;
+  const text = content.slice(range.from, range.to);
+  emitReplyEvent(socket, { type: 'delta', chatId, messageId, offset: range.from, text });
+};
+
+export const createChatHandlers = ({ chat, authenticateToken, roomPosition }: ChatHandlersOptions): EventHandlers => ({
+  'chat:send': handle(clientEvents['chat:send'], async (actor, input): Promise<SendAck> => {
+    const sent = await chat.sendMessage(actor, input);
+    return {
+      chatId: sent.chat.id,
+      userMessageId: sent.userMessage.id,
+      messageId: sent.reply.messageId,
+      clientMessageId: sent.clientMessageId,
+      status: sent.reply.current().status,
+      duplicate: sent.duplicate,
+    };
+  }),
+
+  'chat:resume': handle(clientEvents['chat:resume'], async (actor, { messageId, offset }, { socket, afterAck }) => {
+    const reply = await chat.getReply(actor, messageId);
+    const { status, content } = reply.current();
+    afterAck(() => {
+      const to = roomPosition(messageId);
+      if (to !== null) catchUpWithRoom(socket, reply, { from: offset, to });
+      // It can only fail because the message was deleted meanwhile, and then the client is told so by `chat:deleted`.
+      else followAlone(socket, reply, offset).catch(() => undefined);
+    });
+    return { status, length: content.length };
+  }),
+
+  'chat:stop': handle(clientEvents['chat:stop'], async (actor, { messageId }) => ({
+    message: toMessageView(await chat.stopReply(actor, messageId)),
+  })),
+
+  'chat:sessions': handle(clientEvents['chat:sessions'], async (actor, query) =>
+    pageView(await chat.listChats(actor, query), toChatView),
+  ),
+
+  'chat:history': handle(clientEvents['chat:history'], async (actor, { chatId, ...query }) =>
+    pageView(await chat.listMessages(actor, chatId, query), toMessageView),
+  ),
+
+  'chat:rename': handle(clientEvents['chat:rename'], async (actor, { chatId, title }) => ({
+    chat: toChatView(await chat.updateChat(actor, chatId, { title })),
+  })),
+
+  'chat:delete': handle(clientEvents['chat:delete'], async (actor, { chatId }) => {
+    await chat.deleteChat(actor, chatId);
+    return {};
+  }),
+
+  'auth:refresh': handle(clientEvents['auth:refresh'], async (actor, { token }, { socket }) => {
+    const next = await authenticateToken(token);
+    if (next.userId !== actor.userId) throw new AppError('FORBIDDEN', { detail: 'The token belongs to another account' });
+    socket.data.actor = next;
+    socket.data.isExpiryTold = false;
+    return { expiresAt: next.expiresAt?.toISOString() ?? null };
+  }),
+});

@@ -1,0 +1,65 @@
+import { afterAll, describe } from '@jest/globals';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createLogger } from '../../src/lib/logger.ts';
+import { openSqliteStores } from '../../src/models/sqlite/index.ts';
+import { Mongoose } from 'mongoose';
+import { newId } from '../../src/lib/ids.ts';
+import { openMongoStores } from '../../src/models/mongo/index.ts';
+import type { Stores } from '../../src/models/stores.ts';
+import { HOW_TO_GET_MONGODB, startMongodb } from '../support/mongodb.ts';
+import { chainOf, newChat } from './stores/rows.ts';
+import { chatStoreContract } from './stores/chatStore.contract.ts';
+import { loginStoreContract } from './stores/loginStore.contract.ts';
+import { messageStoreContract, type LongChat } from './stores/messageStore.contract.ts';
+import { replyStoreContract } from './stores/replyStore.contract.ts';
+import { turnStoreContract } from './stores/turnStore.contract.ts';
+import { userStoreContract } from './stores/userStore.contract.ts';
+
+const logger = createLogger({ level: 'error', service: 'contract', format: 'text', stream: process.stderr });
+const directory = mkdtempSync(join(tmpdir(), 'parley-contract-'));
+let count = 0;
+
+const mongodb = await startMongodb();
+
+const contract = (open: () => Promise<Stores>, makeLongChat?: LongChat): void => {
+  describe('UserStore', () => userStoreContract(open));
+  describe('LoginStore', () => loginStoreContract(open));
+  describe('ChatStore', () => chatStoreContract(open));
+  describe('MessageStore: turns', () => turnStoreContract(open));
+  describe('MessageStore: reading', () => messageStoreContract(open, makeLongChat));
+  describe('MessageStore: replies', () => replyStoreContract(open));
+};
+
+describe('sqlite', () => {
+  afterAll(() => {
+    rmSync(directory, { recursive: true, force: true });
+  });
+  contract(() => openSqliteStores({ file: join(directory, `${String((count += 1))}.db`), logger }));
+});
+
+if (mongodb === null) {
+  describe.skip(`mongodb (${HOW_TO_GET_MONGODB})`, () => contract(() => Promise.reject(new Error('skipped'))));
+} else {
+  describe(`mongodb (${mongodb.kind})`, () => {
+    afterAll(() => mongodb.stop());
+    let uri = '';
+    const open = () => {
+      uri = mongodb.newDatabase();
+      return openMongoStores({ uri, logger });
+    };
+    /** Written to the collection itself: FerretDB reads a whole collection for each query, thus for each append. */
+    const insertLongChat: LongChat = async (stores, messageCount) => {
+      const chat = newChat(newId());
+      const messages = chainOf(chat.ownerId, chat.id, messageCount);
+      await stores.chats.createChat({ ...chat, lastSeq: messageCount, activeLeafId: messages.at(-1)?.id ?? null });
+      const connection = await new Mongoose().createConnection(uri).asPromise();
+      const rows = messages.map(({ id, ...message }) => ({ _id: id as never, ...message }));
+      await connection.collection('messages').insertMany(rows);
+      await connection.close();
+      return messages;
+    };
+    contract(open, insertLongChat);
+  });
+}

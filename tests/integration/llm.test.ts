@@ -1,0 +1,327 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { inspect } from 'node:util';
+import { systemClock } from '../../src/lib/clock.ts';
+import { createOpenRouterProvider } from '../../src/services/llm/openrouter.provider.ts';
+import type { LlmPart, LlmProvider, LlmRequest } from '../../src/services/llm/provider.ts';
+import { newcomerText, UNICODE_TEXT } from '../../src/services/llm/simulator/text.ts';
+import {
+  collect,
+  startBareEndpoint,
+  startLlmEndpoint,
+  TIMEOUTS,
+  type Collected,
+  type LlmEndpoint,
+} from '../support/llmEndpoint.ts';
+
+let endpoint: LlmEndpoint;
+beforeAll(async () => {
+  endpoint = await startLlmEndpoint();
+});
+afterAll(() => endpoint.close());
+
+const messages = [{ role: 'user', content: 'héllo 👩‍👧' }] as const;
+const never = new AbortController().signal;
+const request = (mode: string): LlmRequest => ({ model: `sim/${mode}`, messages, temperature: 0.5, maxTokens: 50 });
+const ask = (provider: LlmProvider, mode: string, signal: AbortSignal = never): Promise<Collected<LlmPart>> =>
+  collect(provider.stream(request(mode), signal));
+const words = (count: number): string =>
+  Array.from({ length: count }, (_, index) => `word${String(index + 1)}`).join(' ');
+const last = <T>(list: readonly T[]): T => list.at(-1)!;
+
+describe('an answer', () => {
+  test.each<[string, string]>([
+    ['ok', newcomerText(messages)],
+    ['echo', 'héllo 👩‍👧'],
+    ['words:3', words(3)],
+    ['slow:1', newcomerText(messages)],
+    ['crlf', UNICODE_TEXT],
+    ['utf8-split', UNICODE_TEXT],
+    ['comments', 'word1 word2'],
+    ['malformed:1', 'word1 word2'],
+    ['malformed:3', 'word1 word2'],
+    ['no-done', words(8)],
+    ['done-then-open-socket', words(8)],
+  ])('of mode %s arrives whole, with its books, and the finish last', async (mode, text) => {
+    const answer = await ask(endpoint.provider(), mode);
+    expect(answer).toMatchObject({ text, error: null });
+    expect(answer.parts.slice(-2)).toMatchObject([
+      { type: 'usage', usage: { promptTokens: 3, costMicroUsd: expect.any(Number) } },
+      { type: 'finish', reason: 'stop' },
+    ]);
+  });
+
+  test('its cost is in millionths of a dollar', async () => {
+    const { parts } = await ask(endpoint.provider(), 'words:3');
+    expect(parts.at(-2)).toEqual({
+      type: 'usage',
+      usage: {
+        promptTokens: 3,
+        completionTokens: 5,
+        totalTokens: 8,
+        reasoningTokens: 0,
+        cachedTokens: 0,
+        costMicroUsd: 16,
+      },
+    });
+  });
+
+  test('without books is an answer too', async () => {
+    const { parts, error } = await ask(endpoint.provider(), 'usage-missing');
+    expect(error).toBeNull();
+    expect(parts.map(({ type }) => type).filter((type) => type !== 'delta')).toEqual(['finish']);
+  });
+
+  test('of a model that thinks has its reasoning apart from its text', async () => {
+    const { parts, text } = await ask(endpoint.provider(), 'reasoning');
+    expect(parts[0]).toEqual({ type: 'reasoning', text: 'Let me think.' });
+    expect(text).toBe(words(8));
+    expect(parts.at(-2)).toMatchObject({ usage: { reasoningTokens: 4 } });
+  });
+
+  test.each([
+    ['length', 'length'],
+    ['content-filter', 'content_filter'],
+  ])('of mode %s finishes with %s', async (mode, reason) => {
+    expect(last((await ask(endpoint.provider(), mode)).parts)).toEqual({ type: 'finish', reason });
+  });
+
+  test('that comes in one network read is few parts', async () => {
+    const { parts, text } = await ask(endpoint.provider(), 'words:200');
+    expect(text).toBe(words(200));
+    expect(parts.length).toBeLessThan(100);
+  });
+
+  test('that is not streamed is an answer too', async () => {
+    const bare = await startBareEndpoint((_req, res) => {
+      res.writeHead(200, { 'Content-Type': 'application/json; charset=utf-8' });
+      res.end(
+        JSON.stringify({
+          choices: [{ message: { content: 'Hi' }, finish_reason: 'stop' }],
+          usage: { prompt_tokens: 1, completion_tokens: 1 },
+        }),
+      );
+    });
+    const provider = createOpenRouterProvider({
+      baseUrl: bare.baseUrl,
+      apiKey: null,
+      publicUrl: null,
+      clock: systemClock,
+      timeouts: TIMEOUTS,
+    });
+    expect(await ask(provider, 'x')).toMatchObject({ text: 'Hi', error: null });
+    provider.close();
+    await bare.close();
+  });
+});
+
+describe('a failure', () => {
+  test.each<[string, string, string]>([
+    ['500', 'unavailable', ''],
+    ['503', 'unavailable', ''],
+    ['429', 'rate_limited', ''],
+    ['400', 'rejected', ''],
+    ['403', 'rejected', ''],
+    ['400-context', 'context_too_long', ''],
+    ['401', 'account', ''],
+    ['402', 'account', ''],
+    ['404', 'not_found', ''],
+    ['nonsense', 'not_found', ''],
+    ['502-html', 'unavailable', ''],
+    ['html', 'invalid', ''],
+    ['200-json-error', 'unavailable', ''],
+    ['blank-200', 'invalid', ''],
+    ['malformed-first', 'invalid', ''],
+    ['malformed:4', 'invalid', 'word1'],
+    ['cut-after:2', 'invalid', 'word1 word2'],
+    ['reset-before-headers', 'network', ''],
+    ['reset-after:2', 'network', 'word1 word2'],
+    ['err-first-event', 'unavailable', ''],
+    ['err-mid:2', 'unavailable', 'word1 word2'],
+    ['err-choice-only:2', 'unavailable', 'word1 word2'],
+    ['event-error:2', 'unavailable', 'word1 word2'],
+  ])('of mode %s is %s, after the text that came', async (mode, kind, text) => {
+    const answer = await ask(endpoint.provider(), mode);
+    expect(answer.error).toMatchObject({ name: 'ProviderError', kind });
+    expect(answer.text).toBe(text);
+    expect(answer.parts.some(({ type }) => type === 'finish')).toBe(false);
+  });
+
+  test('says how long to wait', async () => {
+    expect((await ask(endpoint.provider(), '429:2')).error).toMatchObject({ retryAfterMs: 2000 });
+  });
+
+  test('of an endpoint that is not there is a network failure', async () => {
+    const bare = await startBareEndpoint(() => undefined);
+    await bare.close();
+    const provider = createOpenRouterProvider({
+      baseUrl: bare.baseUrl,
+      apiKey: 'k',
+      publicUrl: null,
+      clock: systemClock,
+      timeouts: TIMEOUTS,
+    });
+    expect((await ask(provider, 'x')).error).toMatchObject({ kind: 'network' });
+  });
+});
+
+describe('the watchdogs', () => {
+  test.each<[string, object, string]>([
+    ['stall-headers', { connectMs: 60 }, 'no headers after 60 ms'],
+    ['stall-first-token', { firstTokenMs: 60 }, 'no first token after 60 ms'],
+    ['comments-only', { firstTokenMs: 60 }, 'no first token after 60 ms'],
+    ['stall-mid:1', { idleMs: 60 }, 'no further token after 60 ms'],
+    ['comments-mid:1', { idleMs: 60 }, 'no further token after 60 ms'],
+    ['slow:20', { totalMs: 60 }, 'no end after 60 ms'],
+  ])('mode %s with %j ends in a timeout, and the upstream is let go', async (mode, timeouts, why) => {
+    const answer = await ask(endpoint.provider(timeouts), mode);
+    expect(answer.error).toMatchObject({ kind: 'timeout', retryable: true, cause: { message: why } });
+    const attempt = last(endpoint.simulator.log);
+    await attempt.settled;
+    expect(attempt.abortedAt).not.toBeNull();
+  });
+
+  test('a long answer of quick tokens meets no watchdog but the total', async () => {
+    const answer = await ask(endpoint.provider({ connectMs: 500, firstTokenMs: 500, idleMs: 500 }), 'slow:5');
+    expect(answer.error).toBeNull();
+  });
+});
+
+describe('an abort', () => {
+  const reason = new Error('the client left');
+
+  test.each(['stall-headers', 'stall-first-token', 'comments-only'])(
+    'during %s throws its reason and closes the upstream',
+    async (mode) => {
+      const controller = new AbortController();
+      const arrived = endpoint.simulator.nextAttempt();
+      const answer = ask(endpoint.provider(), mode, controller.signal);
+      const attempt = await arrived;
+      controller.abort(reason);
+      const abortedAt = Date.now();
+      expect((await answer).error).toBe(reason);
+      await attempt.settled;
+      expect(attempt.abortedAt! - abortedAt).toBeLessThan(500);
+    },
+  );
+
+  test('between tokens keeps what came, throws its reason and closes the upstream', async () => {
+    const controller = new AbortController();
+    const answer = await collect(endpoint.provider().stream(request('stall-mid:2'), controller.signal), () =>
+      controller.abort(reason),
+    );
+    expect(answer.error).toBe(reason);
+    expect(answer.text).toMatch(/^word1/);
+    await last(endpoint.simulator.log).settled;
+    expect(last(endpoint.simulator.log).abortedAt).not.toBeNull();
+  });
+
+  test('before the start asks nobody', async () => {
+    const before = endpoint.simulator.log.length;
+    expect((await ask(endpoint.provider(), 'ok', AbortSignal.abort(reason))).error).toBe(reason);
+    expect(endpoint.simulator.log).toHaveLength(before);
+  });
+
+  test('is what leaving the loop does to the upstream', async () => {
+    for await (const part of endpoint.provider().stream(request('stall-mid:2'), never)) {
+      expect(part.type).toBe('delta');
+      break;
+    }
+    await last(endpoint.simulator.log).settled;
+    expect(last(endpoint.simulator.log).abortedAt).not.toBeNull();
+  });
+});
+
+describe('the request', () => {
+  test('carries the model, the messages and the limits', async () => {
+    await ask(endpoint.provider(), 'words:1');
+    expect(last(endpoint.simulator.log)).toMatchObject({
+      model: 'sim/words:1',
+      messages,
+      maxTokens: 50,
+      mode: 'words:1',
+      abortedAt: null,
+    });
+  });
+
+  test('uses a connection again', async () => {
+    const provider = endpoint.provider();
+    for (const mode of ['words:1', 'ok', '500', 'echo']) await ask(provider, mode);
+    expect(new Set(endpoint.simulator.log.slice(-4).map(({ clientPort }) => clientPort)).size).toBe(1);
+  });
+
+  test('tells an endpoint that is not OpenRouter nothing about the server, and wants no compression', async () => {
+    const seen: Record<string, unknown>[] = [];
+    const bare = await startBareEndpoint((req, res) => {
+      seen.push(req.headers);
+      res.writeHead(503).end();
+    });
+    const options = {
+      baseUrl: bare.baseUrl,
+      publicUrl: 'https://chat.example.com',
+      clock: systemClock,
+      timeouts: TIMEOUTS,
+    };
+    for (const apiKey of ['key-1', null]) {
+      const provider = createOpenRouterProvider({ ...options, apiKey });
+      await ask(provider, 'x');
+      provider.close();
+    }
+    await bare.close();
+    expect(seen[0]).toMatchObject({
+      authorization: 'Bearer key-1',
+      'accept-encoding': 'identity',
+      'user-agent': 'Parley',
+    });
+    expect(seen[1]).not.toHaveProperty('authorization');
+    expect(Object.keys(seen[0]!).filter((name) => /^x-|referer/.test(name))).toEqual([]);
+  });
+
+  test('does not follow a redirect with its key', async () => {
+    const paths: (string | undefined)[] = [];
+    const bare = await startBareEndpoint((req, res) => {
+      paths.push(req.url);
+      res.writeHead(307, { Location: '/elsewhere' }).end();
+    });
+    const provider = createOpenRouterProvider({
+      baseUrl: bare.baseUrl,
+      apiKey: 'k',
+      publicUrl: null,
+      clock: systemClock,
+      timeouts: TIMEOUTS,
+    });
+    expect((await ask(provider, 'x')).error).toMatchObject({ kind: 'not_found' });
+    expect(paths).toEqual(['/v1/chat/completions']);
+    provider.close();
+    await bare.close();
+  });
+
+  test('an endpoint that repeats the key in its error does not get it into ours', async () => {
+    const bare = await startBareEndpoint((req, res) => {
+      const message = `Incorrect key: ${String(req.headers.authorization)}`;
+      res.writeHead(req.url === '/v1/models' ? 500 : 401, {
+        'Content-Type': 'application/json',
+        'X-Key': String(req.headers.authorization),
+      });
+      res.end(JSON.stringify({ error: { message, code: 401 } }));
+    });
+    const apiKey = 'a-key-of-no-known-shape';
+    const provider = createOpenRouterProvider({
+      baseUrl: bare.baseUrl,
+      apiKey,
+      publicUrl: null,
+      clock: systemClock,
+      timeouts: TIMEOUTS,
+    });
+    const { error } = await ask(provider, 'x');
+    const listing: unknown = await provider.listModels(never).catch((thrown: unknown) => thrown);
+    for (const thrown of [error, listing]) {
+      expect(thrown).toMatchObject({
+        name: 'ProviderError',
+        cause: { message: expect.stringContaining('Incorrect key: Bearer ***') },
+      });
+      expect(inspect(thrown, { depth: 9, showHidden: true })).not.toContain(apiKey);
+    }
+    provider.close();
+    await bare.close();
+  });
+});

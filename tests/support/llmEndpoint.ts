@@ -1,0 +1,125 @@
+import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Writable } from 'node:stream';
+import { systemClock } from '../../src/lib/clock.ts';
+import { createLogger, type Logger } from '../../src/lib/logger.ts';
+import { createMetrics, type Metrics } from '../../src/lib/metrics.ts';
+import { createOpenRouterProvider, type OpenRouterProvider } from '../../src/services/llm/openrouter.provider.ts';
+import { createRouter } from '../../src/services/llm/router.ts';
+import type { LlmRouter } from '../../src/services/llm/router.types.ts';
+import { createSimulator, type Simulator } from '../../src/services/llm/simulator/index.ts';
+
+/** Long enough that only a fault meets them, short enough that a test can wait for one. */
+export const TIMEOUTS = { connectMs: 5000, firstTokenMs: 5000, idleMs: 5000, totalMs: 10_000 } as const;
+
+type Timeouts = { -readonly [K in keyof typeof TIMEOUTS]?: number };
+
+export interface LlmEndpoint {
+  readonly simulator: Simulator;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** Every log line so far. */
+  logLines(): Record<string, unknown>[];
+  provider(timeouts?: Timeouts): OpenRouterProvider;
+  router(models: readonly string[], options?: { affinity?: 'message' | 'chat'; timeouts?: Timeouts }): LlmRouter;
+  close(): Promise<void>;
+}
+
+const linesOf = (text: string): Record<string, unknown>[] =>
+  text
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+/** The simulator over real HTTP, and the product's own provider and router in front of it. */
+export const startLlmEndpoint = async (): Promise<LlmEndpoint> => {
+  const simulator = await createSimulator({ tokenDelayMs: 0 });
+  const chunks: string[] = [];
+  const stream = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      chunks.push(chunk.toString());
+      done();
+    },
+  });
+  const logger = createLogger({ level: 'debug', service: 'test', format: 'json', stream });
+  const metrics = createMetrics();
+  const opened: OpenRouterProvider[] = [];
+  const openProvider = (timeouts: Timeouts = {}): OpenRouterProvider => {
+    const { baseUrl, apiKey } = simulator;
+    const made = createOpenRouterProvider({
+      baseUrl,
+      apiKey,
+      publicUrl: null,
+      clock: systemClock,
+      timeouts: { ...TIMEOUTS, ...timeouts },
+    });
+    opened.push(made);
+    return made;
+  };
+  return {
+    simulator,
+    metrics,
+    logger,
+    logLines: () => linesOf(chunks.join('')),
+    provider: openProvider,
+    router: (models, { affinity = 'message', timeouts = {} } = {}) =>
+      createRouter({
+        provider: openProvider(timeouts),
+        models: models.map((slug) => ({ slug, weight: 1 })),
+        affinity,
+        temperature: 0.7,
+        maxTokens: 100,
+        isSimulated: false,
+        metrics,
+        logger,
+        clock: systemClock,
+      }),
+    close: async () => {
+      for (const provider of opened) provider.close();
+      await simulator.close();
+    },
+  };
+};
+
+/** A bare endpoint that does what a test says. */
+export const startBareEndpoint = async (handle: (req: IncomingMessage, res: ServerResponse) => void) => {
+  const server = http.createServer((req, res) => {
+    req.resume();
+    handle(req, res);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    baseUrl: `http://127.0.0.1:${String(port)}/v1`,
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+};
+
+export interface Collected<T> {
+  readonly parts: T[];
+  readonly text: string;
+  /** What ended it; null when it ended normally. */
+  readonly error: unknown;
+}
+
+/** Reads to the end; `onPart` sees each part as it comes. */
+export const collect = async <T extends { type: string }>(
+  source: AsyncIterable<T>,
+  onPart: (part: T) => void = () => undefined,
+): Promise<Collected<T>> => {
+  const parts: T[] = [];
+  let error: unknown = null;
+  try {
+    for await (const part of source) {
+      parts.push(part);
+      onPart(part);
+    }
+  } catch (thrown) {
+    error = thrown;
+  }
+  const text = parts.map((part) => (part.type === 'delta' && 'text' in part ? String(part.text) : '')).join('');
+  return { parts, text, error };
+};

@@ -1,0 +1,199 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { io, type Socket } from 'socket.io-client';
+import { loadConfig } from '../../src/config/index.ts';
+import { createLogger } from '../../src/lib/logger.ts';
+import { startNode, type RunningNode } from '../../src/node.ts';
+import { createSimulator, type Simulator } from '../../src/services/llm/simulator/index.ts';
+import { readEvents, type SseEvent } from './sse.ts';
+
+type Env = Readonly<Record<string, string>>;
+
+export interface WorldOptions {
+  /** Environment variables over the tests' own: no limits, cheap password hashes. */
+  readonly env?: Env;
+  /** The rotation; `sim/<mode>` chooses how a model behaves. */
+  readonly models?: readonly string[];
+  /** Milliseconds between two words of a model. */
+  readonly tokenDelayMs?: number;
+  /** Another world's, to stand for the same machine after a restart. */
+  readonly dataDir?: string;
+  readonly upstream?: Simulator;
+}
+
+export interface LogLine {
+  readonly level: string;
+  readonly message: string;
+  readonly component?: string;
+  readonly [field: string]: unknown;
+}
+
+/** A whole node of its own with a real HTTP upstream: nothing is shared with any other test. */
+export interface World {
+  readonly url: string;
+  readonly node: RunningNode;
+  readonly upstream: Simulator;
+  readonly dataDir: string;
+  /** Every line that the node has logged. */
+  logs(): readonly LogLine[];
+  /** The same as text, as an operator's log file would hold it. */
+  logText(): string;
+  /** A new user with a random name, made through the public door. */
+  signUp(): Promise<TestUser>;
+  /** Ends the node and what it used. */
+  stop(): Promise<void>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  // A test looks at what it expects to be there; a wrong shape fails its expectation.
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  readonly body: any;
+}
+
+export interface CallOptions {
+  readonly headers?: Env;
+}
+
+export interface TestUser {
+  readonly url: string;
+  readonly id: string;
+  readonly username: string;
+  readonly email: string;
+  readonly password: string;
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  call(method: string, path: string, body?: unknown, options?: CallOptions): Promise<Answer>;
+  /** Sends a message over SSE, or follows a reply with GET; reads to the end. */
+  stream(path: string, body?: unknown, options?: CallOptions): Promise<SseEvent[]>;
+  /** A connected socket; closed when the world stops. */
+  connect(): Promise<Socket>;
+}
+
+export const PASSWORD = 'Correct-Horse-7';
+
+const memoryStream = (): { stream: Writable; text: () => string } => {
+  const chunks: string[] = [];
+  const stream = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      chunks.push(chunk.toString());
+      done();
+    },
+  });
+  return { stream, text: () => chunks.join('') };
+};
+
+/** One call; a body is sent as JSON. */
+export const call = async (url: string, init: RequestInit & { json?: unknown } = {}): Promise<Answer> => {
+  const { json, ...rest } = init;
+  const headers = new Headers(rest.headers);
+  if (json !== undefined) headers.set('Content-Type', 'application/json');
+  const response = await fetch(url, {
+    ...rest,
+    headers,
+    ...(json === undefined ? {} : { body: JSON.stringify(json) }),
+  });
+  const text = await response.text();
+  const isJson = /json/.test(response.headers.get('Content-Type') ?? '');
+  return { status: response.status, headers: response.headers, body: isJson && text !== '' ? JSON.parse(text) : text };
+};
+
+const connectSocket = (url: string, token: string): Promise<Socket> =>
+  new Promise((resolve, reject) => {
+    const socket = io(url, { transports: ['websocket'], auth: { token }, forceNew: true, reconnection: false });
+    socket.once('connect', () => resolve(socket));
+    socket.once('connect_error', reject);
+  });
+
+const createUser = async (url: string, sockets: Set<Socket>): Promise<TestUser> => {
+  const username = `user_${randomBytes(8).toString('hex')}`;
+  const email = `${username}@example.com`;
+  const json = { username, email, password: PASSWORD, session: 'token' };
+  const { status, body } = await call(`${url}/api/auth/signup`, { method: 'POST', json });
+  if (status !== 201) throw new Error(`signup answered ${String(status)}: ${JSON.stringify(body)}`);
+  const authorization = { Authorization: `Bearer ${String(body.accessToken)}` };
+  return {
+    url,
+    id: body.user.id,
+    username,
+    email,
+    password: PASSWORD,
+    accessToken: body.accessToken,
+    refreshToken: body.refreshToken,
+    call: (method, path, sent, options = {}) =>
+      call(`${url}${path}`, { method, json: sent, headers: { ...authorization, ...options.headers } }),
+    stream: async (path, sent, options = {}) => {
+      const headers = {
+        ...authorization,
+        Accept: 'text/event-stream',
+        'Content-Type': 'application/json',
+        ...options.headers,
+      };
+      const response = await fetch(`${url}${path}`, {
+        headers,
+        ...(sent === undefined ? {} : { method: 'POST', body: JSON.stringify(sent) }),
+      });
+      const events: SseEvent[] = [];
+      for await (const event of readEvents(response)) events.push(event);
+      return events;
+    },
+    connect: async () => {
+      const socket = await connectSocket(url, body.accessToken);
+      sockets.add(socket);
+      return socket;
+    },
+  };
+};
+
+/** Starts a node on a free port with an embedded database in a directory of its own, unless told otherwise. */
+export const startWorld = async (options: WorldOptions = {}): Promise<World> => {
+  const models = options.models ?? ['sim/ok'];
+  const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'parley-world-'));
+  const upstream = options.upstream ?? (await createSimulator({ tokenDelayMs: options.tokenDelayMs ?? 0, models }));
+  const log = memoryStream();
+  const config = loadConfig({
+    NODE_ENV: 'test',
+    PORT: '0',
+    DATA_DIR: dataDir,
+    BCRYPT_COST: '4',
+    LOG_LEVEL: 'debug',
+    ADMIN_PASSWORD: PASSWORD,
+    RATE_LIMIT_AUTH_PER_MINUTE: '0',
+    RATE_LIMIT_API_PER_MINUTE: '0',
+    RATE_LIMIT_CHAT_PER_SECOND: '0',
+    OPENROUTER_BASE_URL: upstream.baseUrl,
+    OPENROUTER_API_KEY: upstream.apiKey,
+    OPENROUTER_MODELS: models.join(','),
+    ...options.env,
+  });
+  const logger = createLogger({ level: config.log.level, format: 'json', service: 'parley', stream: log.stream });
+  const node = await startNode(config, logger).catch(async (error: unknown) => {
+    if (!options.upstream) await upstream.close();
+    throw error;
+  });
+  const sockets = new Set<Socket>();
+  return {
+    url: node.url,
+    node,
+    upstream,
+    dataDir,
+    logText: log.text,
+    logs: () =>
+      log
+        .text()
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as LogLine),
+    signUp: () => createUser(node.url, sockets),
+    stop: async () => {
+      for (const socket of sockets) socket.close();
+      await node.close();
+      if (!options.upstream) await upstream.close();
+      if (!options.dataDir) rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+};
