@@ -9,6 +9,7 @@ import { createIdentify } from './middleware/identify.ts';
 import { notFound } from './middleware/notFound.ts';
 import { requestId } from './middleware/requestId.ts';
 import { createSecurityHeaders } from './middleware/securityHeaders.ts';
+import { createDocsRouter } from './routes/docs.routes.ts';
 import { createHealthRouter } from './routes/health.routes.ts';
 import { createApiRouter } from './routes/index.ts';
 
@@ -26,6 +27,10 @@ export const createApp = (container: Container): Express => {
   app.use(createCors(origins));
 
   app.use(createHealthRouter(controllers.health));
+
+  const docs = createDocsRouter(controllers.docs);
+  app.use(docs);
+  app.use('/api', docs);
 
   app.use('/api', acceptable, createIdentify(auth), createCsrf(origins));
   app.use('/api', createApiRouter({ ...controllers, limits: rateLimits }));

@@ -2,6 +2,7 @@ import { withDevelopmentSecrets } from './config/developmentSecrets.ts';
 import type { Config } from './config/index.ts';
 import { createAuthController } from './controllers/auth.controller.ts';
 import { createChatController } from './controllers/chat.controller.ts';
+import { createDocsController } from './controllers/docs.controller.ts';
 import { createHealthController } from './controllers/health.controller.ts';
 import { createModelsController } from './controllers/models.controller.ts';
 import { systemClock, type Clock } from './lib/clock.ts';
@@ -10,6 +11,7 @@ import { newId } from './lib/ids.ts';
 import { createLifecycle, type Lifecycle } from './lib/lifecycle.ts';
 import type { Logger } from './lib/logger.ts';
 import { createMetrics } from './lib/metrics.ts';
+import { packageVersion } from './lib/version.ts';
 import { sessionCookies } from './middleware/cookies.ts';
 import { createOrigins } from './middleware/origins.ts';
 import { createRateLimits } from './middleware/rateLimit.ts';
@@ -28,7 +30,14 @@ import { createRepliesService } from './services/replies/index.ts';
 const REPLIES_GRACE_MS = 15_000;
 
 /** Milliseconds that the closers of each phase may take; together under 25 s. */
-const DEADLINES = { admission: 100, replies: REPLIES_GRACE_MS + 2_000, sockets: 1_000, http: 2_000, background: 1_000, stores: 2_000 };
+const DEADLINES = {
+  admission: 100,
+  replies: REPLIES_GRACE_MS + 2_000,
+  sockets: 1_000,
+  http: 2_000,
+  background: 1_000,
+  stores: 2_000,
+};
 
 const createTools = (logger: Logger, clock: Clock) => {
   const lifecycle: Lifecycle = createLifecycle(logger, DEADLINES);
@@ -39,7 +48,11 @@ const createTools = (logger: Logger, clock: Clock) => {
 
 type Tools = ReturnType<typeof createTools>;
 
-const createContext = (config: Config, messages: Parameters<typeof createContextService>[0]['messages'], tools: Tools) => {
+const createContext = (
+  config: Config,
+  messages: Parameters<typeof createContextService>[0]['messages'],
+  tools: Tools,
+) => {
   const { chat, llm } = config;
   const tokenizer = createTokenizer();
   tools.lifecycle.onClose('background', 'tokenizer', () => tokenizer.close());
@@ -47,7 +60,11 @@ const createContext = (config: Config, messages: Parameters<typeof createContext
     messages,
     tokenizer,
     metrics: tools.metrics,
-    limits: { maxMessages: chat.contextMaxMessages, maxTokens: chat.contextMaxTokens, cacheBytes: chat.contextCacheBytes },
+    limits: {
+      maxMessages: chat.contextMaxMessages,
+      maxTokens: chat.contextMaxTokens,
+      cacheBytes: chat.contextCacheBytes,
+    },
     systemPrompt: llm.systemPrompt,
   });
 };
@@ -65,8 +82,15 @@ const openServices = async (config: Config, tools: Tools) => {
   const context = createContext(config, stores.messages, tools);
   const replies = createRepliesService({ ...tools, stores, context, router: llm.router, nodeId: newId() });
   lifecycle.onClose('replies', 'running replies', () => replies.close(REPLIES_GRACE_MS));
+  /** Ends what runs for a deleted account, and removes what a send stored that was under way when it was deleted. */
+  const forgetOwner = async (ownerId: string): Promise<void> => {
+    await replies.stopOwner(ownerId);
+    if ((await stores.users.findUser(ownerId)) !== null) return;
+    await stores.chats.deleteChats(ownerId);
+    await stores.users.deleteUser(ownerId);
+  };
   events.subscribe('accountEnded', ({ ownerId }) => {
-    replies.stopOwner(ownerId).catch((error: unknown) => logger.warn('replies could not be stopped', { err: error }));
+    forgetOwner(ownerId).catch((error: unknown) => logger.error('an account left something behind', { err: error }));
   });
   const chat = createChatService({
     ...tools,
@@ -104,7 +128,12 @@ const startBackground = async (config: Config, services: Services, tools: Tools)
   const { stores, auth, replies, chat } = services;
   await replies.startReaper();
   await ensureFirstAdmin(auth, tools);
-  startSweeper({ ...tools, stores, expireChat: chat.expireChat, retentionDays: config.database.chatRetentionDays });
+  startSweeper({
+    ...tools,
+    stores,
+    expireChat: (ownerId, chatId) => chat.expireChat(ownerId, chatId),
+    retentionDays: config.database.chatRetentionDays,
+  });
 };
 
 /**
@@ -127,9 +156,14 @@ export const createContainer = async (given: Config, logger: Logger, clock: Cloc
       origins: createOrigins(config.server),
       rateLimits: createRateLimits(limits),
       controllers: {
-        auth: createAuthController({ auth, cookies: sessionCookies, allowPasswordGrant: config.auth.oauthPasswordGrant }),
+        auth: createAuthController({
+          auth,
+          cookies: sessionCookies,
+          allowPasswordGrant: config.auth.oauthPasswordGrant,
+        }),
         chat: createChatController({ chat, responseWaitMs: config.chat.responseWaitMs, closing: tools.closing }),
         models: createModelsController(router),
+        docs: createDocsController({ version: packageVersion(), publicUrl: config.server.publicUrl }),
         health: createHealthController({ ping: () => stores.ping(), isClosing }),
       },
     };

@@ -1,27 +1,30 @@
 import { z } from 'zod';
 
 /** One environment variable: how it is read, what it is without being set, and what it means. */
-export interface Variable<T = unknown> {
+export interface Variable<T = unknown, F extends string | undefined = string | undefined> {
   readonly schema: z.ZodType<T>;
   /** As it would stand in the environment; undefined: unset. */
-  readonly fallback: string | undefined;
+  readonly fallback: F;
   readonly description: string;
   readonly group: string;
   /** Secrets can be read from the file that `<NAME>_FILE` names. */
   readonly isSecret: boolean;
 }
 
-type Options = Partial<Pick<Variable, 'isSecret'>>;
-
 const variable =
   (group: string) =>
-  <T>(schema: z.ZodType<T>, fallback: string | undefined, description: string, options: Options = {}): Variable<T> => ({
+  <T, F extends string | undefined>(schema: z.ZodType<T>, fallback: F, description: string): Variable<T, F> => ({
     schema,
     fallback,
     description,
     group,
-    isSecret: options.isSecret ?? false,
+    isSecret: false,
   });
+
+const secret = <T, F extends string | undefined>(plain: Variable<T, F>): Variable<T, F> => ({
+  ...plain,
+  isSecret: true,
+});
 
 const wholeNumber = (min: number, max: number): z.ZodType<number> =>
   z
@@ -127,11 +130,12 @@ export const VARIABLES = {
     'JSON lines, or text for a person; unset: text at a terminal, else JSON',
   ),
 
-  MONGODB_URI: database(
-    z.string().regex(/^mongodb(\+srv)?:\/\/\S+$/, 'must begin with mongodb:// or mongodb+srv://'),
-    undefined,
-    'Set: MongoDB. Unset: the embedded SQLite file `DATA_DIR/parley.db`',
-    { isSecret: true },
+  MONGODB_URI: secret(
+    database(
+      z.string().regex(/^mongodb(\+srv)?:\/\/\S+$/, 'must begin with mongodb:// or mongodb+srv://'),
+      undefined,
+      'Set: MongoDB. Unset: the embedded SQLite file `DATA_DIR/parley.db`',
+    ),
   ),
   DATA_DIR: database(z.string().min(1), './data', 'The embedded database and generated development secrets'),
   CHAT_RETENTION_DAYS: database(wholeNumber(0, 36_500), '0', 'Delete chats idle for longer; `0` keeps them'),
@@ -141,9 +145,7 @@ export const VARIABLES = {
     undefined,
     'Unset: OpenRouter when a key or a base URL is set, else the built-in simulator; production wants `simulator` said',
   ),
-  OPENROUTER_API_KEY: llm(z.string().min(1), undefined, 'Key of OpenRouter, or of whatever the base URL names', {
-    isSecret: true,
-  }),
+  OPENROUTER_API_KEY: secret(llm(z.string().min(1), undefined, 'Key of OpenRouter, or of whatever the base URL names')),
   OPENROUTER_BASE_URL: llm(
     trimmedUrl,
     'https://openrouter.ai/api/v1',
@@ -168,15 +170,14 @@ export const VARIABLES = {
   LLM_IDLE_TIMEOUT: llm(duration(100, 10 * MINUTE), '20s', 'Longest silence between two tokens'),
   LLM_TOTAL_TIMEOUT: llm(duration(1000, 60 * MINUTE), '10m', 'Longest reply'),
 
-  JWT_SECRET: auth(
-    z.string().min(1),
-    undefined,
-    'Signs access tokens, ≥ 32 bytes; unset in development: made once in `DATA_DIR`',
-    { isSecret: true },
+  JWT_SECRET: secret(
+    auth(
+      z.string().min(1),
+      undefined,
+      'Signs access tokens, ≥ 32 bytes; unset in development: made once in `DATA_DIR`',
+    ),
   ),
-  JWT_SECRET_PREVIOUS: auth(z.string().min(1), undefined, 'Still accepted after a change of `JWT_SECRET`', {
-    isSecret: true,
-  }),
+  JWT_SECRET_PREVIOUS: secret(auth(z.string().min(1), undefined, 'Still accepted after a change of `JWT_SECRET`')),
   JWT_ISSUER: auth(z.string().min(1).max(255), 'parley', '`iss` and `aud` of access tokens'),
   ACCESS_TOKEN_TTL: auth(duration(60_000, DAY), '15m', 'How long an access token is good'),
   REFRESH_TOKEN_TTL: auth(
@@ -185,9 +186,9 @@ export const VARIABLES = {
     'How long a login lasts at most; idle ones end after 7 days',
   ),
   BCRYPT_COST: auth(wholeNumber(4, 16), '12', 'Work factor of password hashes; at least 10 in production'),
-  PASSWORD_PEPPER: auth(z.string().min(1), undefined, 'Keyed into every password hash; changing it voids them all', {
-    isSecret: true,
-  }),
+  PASSWORD_PEPPER: secret(
+    auth(z.string().min(1), undefined, 'Keyed into every password hash; changing it voids them all'),
+  ),
   PASSWORD_RULES: auth(z.enum(['full', 'length']), 'full', '`length` drops the upper, lower and digit rule'),
   OAUTH_PASSWORD_GRANT: auth(boolean, 'true', 'Whether `POST /api/auth/token` takes `grant_type=password`'),
   ADMIN_USERNAME: auth(
@@ -200,11 +201,12 @@ export const VARIABLES = {
     'admin@localhost.invalid',
     'Its e-mail address',
   ),
-  ADMIN_PASSWORD: auth(
-    z.string().min(8).max(128),
-    undefined,
-    'Its password; unset: no admin in production, in development one in `DATA_DIR/admin-password`',
-    { isSecret: true },
+  ADMIN_PASSWORD: secret(
+    auth(
+      z.string().min(8).max(128),
+      undefined,
+      'Its password; unset: no admin in production, in development one in `DATA_DIR/admin-password`',
+    ),
   ),
 
   RATE_LIMIT_AUTH_PER_MINUTE: limits(
@@ -235,9 +237,10 @@ export const VARIABLES = {
 } as const satisfies Record<string, Variable>;
 
 export type VariableName = keyof typeof VARIABLES;
-export type Environment = {
-  [K in VariableName]: (typeof VARIABLES)[K] extends Variable<infer T> ? T | undefined : never;
-};
+
+/** What a variable's value is once it was read: with a default it is always there. */
+export type ValueOf<K extends VariableName> =
+  (typeof VARIABLES)[K] extends Variable<infer T, infer F> ? (F extends string ? T : T | undefined) : never;
 
 /** Variables of the wire contract that this version does not act on; setting one is answered by a warning at start. */
 export const NOT_YET = [

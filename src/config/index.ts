@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import {
   NOT_YET,
   VARIABLES,
-  type Environment,
+  type ValueOf,
   type Variable,
   type VariableName,
   type WeightedModel,
@@ -83,69 +83,123 @@ export class ConfigError extends Error {
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** A variable's raw text: its own, that of the file `NAME_FILE` names, or the default. Empty counts as unset. */
-const rawValue = (name: VariableName, env: Env, problems: string[]): string | undefined => {
-  const { fallback, isSecret }: Variable = VARIABLES[name];
-  const own = env[name];
-  const file = isSecret ? env[`${name}_FILE`] : undefined;
-  if (own && file) problems.push(`${name} and ${name}_FILE are both set: keep one`);
-  if (own) return own;
-  if (!file) return fallback;
+/** Reads one variable; what is wrong with it goes to the list of problems, and its default stands in for it. */
+type Read = <K extends VariableName>(name: K) => ValueOf<K>;
+
+/** A secret from the file that `NAME_FILE` names. */
+const readSecretFile = (name: VariableName, file: string, problems: string[]): string | undefined => {
   try {
-    return readFileSync(file, 'utf8').trim() || fallback;
+    return readFileSync(file, 'utf8').trim();
   } catch {
     problems.push(`${name}_FILE names a file that cannot be read`);
-    return fallback;
+    return undefined;
   }
 };
 
-const readEnvironment = (env: Env, problems: string[]): Partial<Environment> => {
-  const values: Record<string, unknown> = {};
-  for (const name of Object.keys(VARIABLES) as VariableName[]) {
-    const raw = rawValue(name, env, problems);
-    if (raw === undefined) continue;
-    const result = VARIABLES[name].schema.safeParse(raw);
-    if (result.success) values[name] = result.data;
-    else problems.push(`${name} ${result.error.issues[0]?.message ?? 'is not valid'}`);
-  }
-  return values as Partial<Environment>;
+/** A variable's text as it was set; empty counts as unset. */
+const rawValue = (name: VariableName, env: Env, problems: string[]): string | undefined => {
+  const own = env[name];
+  const file = VARIABLES[name].isSecret ? env[`${name}_FILE`] : undefined;
+  if (own && file) problems.push(`${name} and ${name}_FILE are both set: keep one`);
+  return own || (file && readSecretFile(name, file, problems)) || undefined;
 };
+
+const createReader = (env: Env, problems: string[]): Read => {
+  const parse = (name: VariableName): unknown => {
+    const { schema, fallback }: Variable = VARIABLES[name];
+    const raw = rawValue(name, env, problems);
+    const result = raw === undefined ? null : schema.safeParse(raw);
+    if (result?.success) return result.data;
+    if (result) problems.push(`${name} ${result.error.issues[0]?.message ?? 'is not valid'}`);
+    return fallback === undefined ? undefined : schema.parse(fallback);
+  };
+  // eslint-disable-next-line @typescript-eslint/consistent-type-assertions -- the type of a schema's output does not follow its name
+  return <K extends VariableName>(name: K) => parse(name) as ValueOf<K>;
+};
+
+const serverConfig = (read: Read): Config['server'] => {
+  const publicUrl = read('PUBLIC_URL') ?? null;
+  return {
+    port: read('PORT'),
+    host: read('HOST'),
+    publicUrl,
+    corsOrigins: [...(read('CORS_ORIGINS') ?? []), ...(publicUrl === null ? [] : [new URL(publicUrl).origin])],
+    trustProxyHops: read('TRUST_PROXY'),
+  };
+};
+
+const databaseConfig = (read: Read): Config['database'] => {
+  const dataDir = resolve(read('DATA_DIR'));
+  return {
+    mongodbUri: read('MONGODB_URI') ?? null,
+    dataDir,
+    sqliteFile: join(dataDir, 'parley.db'),
+    chatRetentionDays: read('CHAT_RETENTION_DAYS'),
+  };
+};
+
+const llmConfig = (read: Read, hasEndpoint: boolean): Config['llm'] => ({
+  provider: read('LLM_PROVIDER') ?? (hasEndpoint ? 'openrouter' : 'simulator'),
+  apiKey: read('OPENROUTER_API_KEY') ?? null,
+  baseUrl: read('OPENROUTER_BASE_URL'),
+  models: read('OPENROUTER_MODELS'),
+  affinity: read('ROUTER_AFFINITY'),
+  systemPrompt: read('SYSTEM_PROMPT'),
+  temperature: read('TEMPERATURE'),
+  maxOutputTokens: read('MAX_OUTPUT_TOKENS'),
+  allowClientSystemPrompt: read('ALLOW_CLIENT_SYSTEM_PROMPT'),
+  timeouts: {
+    connectMs: read('LLM_CONNECT_TIMEOUT'),
+    firstTokenMs: read('LLM_FIRST_TOKEN_TIMEOUT'),
+    idleMs: read('LLM_IDLE_TIMEOUT'),
+    totalMs: read('LLM_TOTAL_TIMEOUT'),
+  },
+});
+
+const authConfig = (read: Read): Config['auth'] => ({
+  jwtSecret: read('JWT_SECRET') ?? null,
+  jwtSecretPrevious: read('JWT_SECRET_PREVIOUS') ?? null,
+  jwtIssuer: read('JWT_ISSUER'),
+  accessTokenTtlMs: read('ACCESS_TOKEN_TTL'),
+  refreshTokenTtlMs: read('REFRESH_TOKEN_TTL'),
+  bcryptCost: read('BCRYPT_COST'),
+  passwordPepper: read('PASSWORD_PEPPER') ?? null,
+  passwordRules: read('PASSWORD_RULES'),
+  oauthPasswordGrant: read('OAUTH_PASSWORD_GRANT'),
+  admin: { username: read('ADMIN_USERNAME'), email: read('ADMIN_EMAIL'), password: read('ADMIN_PASSWORD') ?? null },
+});
+
+const chatConfig = (read: Read): Config['chat'] => ({
+  contextMaxMessages: read('CONTEXT_MAX_MESSAGES'),
+  contextMaxTokens: read('CONTEXT_MAX_TOKENS'),
+  contextCacheBytes: read('CONTEXT_CACHE_MB') * 1024 * 1024,
+  messageMaxChars: read('MESSAGE_MAX_CHARS'),
+  responseWaitMs: read('RESPONSE_WAIT'),
+});
 
 const MIN_SECRET_BYTES = 32;
 const EXAMPLE_SECRET = /change.?me|example|secret|password|your[-_ ]|^(.)\1*$/i;
 
 const isWeak = (secret: string): boolean => Buffer.byteLength(secret) < MIN_SECRET_BYTES || EXAMPLE_SECRET.test(secret);
 
-const productionProblems = (values: Partial<Environment>, env: Env): string[] => {
-  const problems: string[] = [];
-  if (!values.JWT_SECRET) problems.push('JWT_SECRET must be set in production: openssl rand -base64 48');
-  for (const name of ['JWT_SECRET', 'JWT_SECRET_PREVIOUS'] as const) {
-    const secret = values[name];
-    if (secret && isWeak(secret)) problems.push(`${name} must have at least 32 bytes and not be an example`);
-  }
-  if ((values.BCRYPT_COST ?? 12) < 10) problems.push('BCRYPT_COST must be at least 10 in production');
-  if (!values.LLM_PROVIDER && !hasModelEndpoint(env, values)) {
-    problems.push(
-      'OPENROUTER_API_KEY or OPENROUTER_BASE_URL must be set in production, or LLM_PROVIDER=simulator on purpose',
-    );
-  }
-  return problems;
+/** What a laptop may do and a production server may not. */
+const productionProblems = ({ auth }: Config, isModelSourceSaid: boolean): string[] => {
+  const secrets = { JWT_SECRET: auth.jwtSecret, JWT_SECRET_PREVIOUS: auth.jwtSecretPrevious };
+  const weak = Object.entries(secrets).filter(([, value]) => value !== null && isWeak(value));
+  return [
+    ...(auth.jwtSecret === null ? ['JWT_SECRET must be set in production: openssl rand -base64 48'] : []),
+    ...weak.map(([name]) => `${name} must have at least 32 bytes and not be an example`),
+    ...(auth.bcryptCost < 10 ? ['BCRYPT_COST must be at least 10 in production'] : []),
+    ...(isModelSourceSaid
+      ? []
+      : ['OPENROUTER_API_KEY or OPENROUTER_BASE_URL must be set in production, or LLM_PROVIDER=simulator on purpose']),
+  ];
 };
-
-const hasModelEndpoint = (env: Env, values: Partial<Environment>): boolean =>
-  Boolean(values.OPENROUTER_API_KEY ?? env.OPENROUTER_BASE_URL);
 
 /** Freezes a plain tree, so that nobody can change the configuration while it is used. */
 const deepFreeze = <T extends object>(value: T): T => {
-  for (const item of Object.values(value)) if (item !== null && typeof item === 'object') deepFreeze(item as object);
+  for (const item of Object.values(value)) if (item !== null && typeof item === 'object') deepFreeze(item);
   return Object.freeze(value);
-};
-
-/** The parts of the environment that have a default, and so are there once nothing is wrong. */
-type Complete = Partial<Environment> & {
-  readonly [K in VariableName as (typeof VARIABLES)[K]['fallback'] extends string ? K : never]: NonNullable<
-    Environment[K]
-  >;
 };
 
 /**
@@ -154,80 +208,29 @@ type Complete = Partial<Environment> & {
  */
 export const loadConfig = (env: Env): Config => {
   const problems: string[] = [];
-  const read = readEnvironment(env, problems);
-  const isProduction = read.NODE_ENV === 'production';
-  if (isProduction) problems.push(...productionProblems(read, env));
-  if (read.LLM_PROVIDER === 'openrouter' && !hasModelEndpoint(env, read)) {
+  const read = createReader(env, problems);
+  const isProduction = read('NODE_ENV') === 'production';
+  const hasEndpoint = Boolean(env.OPENROUTER_API_KEY || env.OPENROUTER_API_KEY_FILE || env.OPENROUTER_BASE_URL);
+  const isTerminal = process.stdout.isTTY;
+  const config: Config = {
+    isProduction,
+    server: serverConfig(read),
+    log: { level: read('LOG_LEVEL'), format: read('LOG_FORMAT') ?? (isTerminal ? 'text' : 'json') },
+    database: databaseConfig(read),
+    llm: llmConfig(read, hasEndpoint),
+    auth: authConfig(read),
+    limits: {
+      authPerMinute: read('RATE_LIMIT_AUTH_PER_MINUTE'),
+      apiPerMinute: read('RATE_LIMIT_API_PER_MINUTE'),
+      chatPerSecond: read('RATE_LIMIT_CHAT_PER_SECOND'),
+    },
+    chat: chatConfig(read),
+    ignored: NOT_YET.filter((name) => Boolean(env[name])),
+  };
+  if (isProduction) problems.push(...productionProblems(config, hasEndpoint || Boolean(env.LLM_PROVIDER)));
+  if (config.llm.provider === 'openrouter' && !hasEndpoint) {
     problems.push('LLM_PROVIDER=openrouter needs OPENROUTER_API_KEY or OPENROUTER_BASE_URL');
   }
   if (problems.length > 0) throw new ConfigError(problems);
-  return deepFreeze(toConfig(read as unknown as Complete, env, isProduction));
-};
-
-const toConfig = (values: Required<Environment> | Complete, env: Env, isProduction: boolean): Config => {
-  const v = values as { [K in VariableName]: NonNullable<Environment[K]> };
-  const optional = values as Partial<Environment>;
-  const dataDir = resolve(v.DATA_DIR);
-  return {
-    isProduction,
-    server: {
-      port: v.PORT,
-      host: v.HOST,
-      publicUrl: optional.PUBLIC_URL ?? null,
-      corsOrigins: [
-        ...(optional.CORS_ORIGINS ?? []),
-        ...(optional.PUBLIC_URL ? [new URL(optional.PUBLIC_URL).origin] : []),
-      ],
-      trustProxyHops: v.TRUST_PROXY,
-    },
-    log: { level: v.LOG_LEVEL, format: optional.LOG_FORMAT ?? (process.stdout.isTTY ? 'text' : 'json') },
-    database: {
-      mongodbUri: optional.MONGODB_URI ?? null,
-      dataDir,
-      sqliteFile: join(dataDir, 'parley.db'),
-      chatRetentionDays: v.CHAT_RETENTION_DAYS,
-    },
-    llm: {
-      provider: optional.LLM_PROVIDER ?? (hasModelEndpoint(env, optional) ? 'openrouter' : 'simulator'),
-      apiKey: optional.OPENROUTER_API_KEY ?? null,
-      baseUrl: v.OPENROUTER_BASE_URL,
-      models: v.OPENROUTER_MODELS,
-      affinity: v.ROUTER_AFFINITY,
-      systemPrompt: v.SYSTEM_PROMPT,
-      temperature: v.TEMPERATURE,
-      maxOutputTokens: v.MAX_OUTPUT_TOKENS,
-      allowClientSystemPrompt: v.ALLOW_CLIENT_SYSTEM_PROMPT,
-      timeouts: {
-        connectMs: v.LLM_CONNECT_TIMEOUT,
-        firstTokenMs: v.LLM_FIRST_TOKEN_TIMEOUT,
-        idleMs: v.LLM_IDLE_TIMEOUT,
-        totalMs: v.LLM_TOTAL_TIMEOUT,
-      },
-    },
-    auth: {
-      jwtSecret: optional.JWT_SECRET ?? null,
-      jwtSecretPrevious: optional.JWT_SECRET_PREVIOUS ?? null,
-      jwtIssuer: v.JWT_ISSUER,
-      accessTokenTtlMs: v.ACCESS_TOKEN_TTL,
-      refreshTokenTtlMs: v.REFRESH_TOKEN_TTL,
-      bcryptCost: v.BCRYPT_COST,
-      passwordPepper: optional.PASSWORD_PEPPER ?? null,
-      passwordRules: v.PASSWORD_RULES,
-      oauthPasswordGrant: v.OAUTH_PASSWORD_GRANT,
-      admin: { username: v.ADMIN_USERNAME, email: v.ADMIN_EMAIL, password: optional.ADMIN_PASSWORD ?? null },
-    },
-    limits: {
-      authPerMinute: v.RATE_LIMIT_AUTH_PER_MINUTE,
-      apiPerMinute: v.RATE_LIMIT_API_PER_MINUTE,
-      chatPerSecond: v.RATE_LIMIT_CHAT_PER_SECOND,
-    },
-    chat: {
-      contextMaxMessages: v.CONTEXT_MAX_MESSAGES,
-      contextMaxTokens: v.CONTEXT_MAX_TOKENS,
-      contextCacheBytes: v.CONTEXT_CACHE_MB * 1024 * 1024,
-      messageMaxChars: v.MESSAGE_MAX_CHARS,
-      responseWaitMs: v.RESPONSE_WAIT,
-    },
-    ignored: NOT_YET.filter((name) => Boolean(env[name])),
-  };
+  return deepFreeze(config);
 };

@@ -27,6 +27,9 @@ const settledWithin = async (sent: SentMessage, waitMs: number, signal: AbortSig
   }
 };
 
+const hasFailed = ({ message }: SettledReply): boolean =>
+  message.status === 'failed' || message.status === 'interrupted';
+
 /** A reply that did not end well, as the problem that JSON clients get; it names what is stored nevertheless. */
 const failure = (sent: SentMessage, { message }: SettledReply): AppError => {
   const problem = replyProblem(message);
@@ -40,8 +43,7 @@ const failure = (sent: SentMessage, { message }: SettledReply): AppError => {
 /** Answers a send as JSON: 200 with the final reply, 202 when it is not final yet, or the problem that it met. */
 export const answerWithReply = async ({ sent, waitMs, closing, res }: AnswerOptions): Promise<void> => {
   const settled = await settledWithin(sent, waitMs, goneSignal(res, closing));
-  const { status } = settled?.message ?? sent.reply.current();
-  if (settled && (status === 'failed' || status === 'interrupted')) throw failure(sent, settled);
+  if (settled && hasFailed(settled)) throw failure(sent, settled);
   if (!settled) res.status(202).location(`/api/chat/messages/${sent.reply.messageId}/stream`);
   res.json({
     chat: toChatView(settled?.chat ?? sent.chat),

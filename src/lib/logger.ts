@@ -27,6 +27,7 @@ const SECRET_TEXT: readonly (readonly [RegExp, string])[] = [
 ];
 const MAX_TEXT = 2000;
 const MAX_DEPTH = 6;
+const MAX_ITEMS = 50;
 
 const cleanText = (text: string): string => {
   const short = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
@@ -41,20 +42,26 @@ const describeError = (error: Error, depth: number): LogFields => ({
   ...(error.cause === undefined ? {} : { cause: redact(error.cause, depth + 1) }),
 });
 
-/** A copy that is safe to log: secrets masked, errors spelled out, depth and length bounded. */
-export const redact = (value: unknown, depth = 0): unknown => {
-  if (typeof value === 'string') return cleanText(value);
-  if (value === null || typeof value !== 'object') return typeof value === 'bigint' ? String(value) : value;
+const isSecret = (key: string, value: unknown): boolean =>
+  SECRET_FIELD.test(key) && !SAFE_FIELD.test(key) && typeof value !== 'number';
+
+const redactObject = (value: object, depth: number): unknown => {
   if (depth > MAX_DEPTH) return '…';
   if (Error.isError(value)) return describeError(value, depth);
   if (value instanceof Date) return value.toISOString();
-  if (Array.isArray(value)) return value.slice(0, 50).map((item) => redact(item, depth + 1));
-  const out: Record<string, unknown> = {};
-  for (const [key, item] of Object.entries(value)) {
-    const isSecret = SECRET_FIELD.test(key) && !SAFE_FIELD.test(key) && typeof item !== 'number';
-    out[key] = isSecret ? '***' : redact(item, depth + 1);
-  }
-  return out;
+  if (Array.isArray(value)) return value.slice(0, MAX_ITEMS).map((item) => redact(item, depth + 1));
+  const fields = Object.entries(value).map(([key, item]) => [
+    key,
+    isSecret(key, item) ? '***' : redact(item, depth + 1),
+  ]);
+  return Object.fromEntries(fields);
+};
+
+/** A copy that is safe to log: secrets masked, errors spelled out, depth and length bounded. */
+export const redact = (value: unknown, depth = 0): unknown => {
+  if (typeof value === 'string') return cleanText(value);
+  if (typeof value === 'bigint') return String(value);
+  return value === null || typeof value !== 'object' ? value : redactObject(value, depth);
 };
 
 const addContext = winston.format((info) => {
@@ -71,9 +78,17 @@ export interface LoggerOptions {
   readonly stream?: NodeJS.WritableStream;
 }
 
-const textLine = winston.format.printf(({ timestamp, level, message, component, service: _service, ...rest }) => {
+const textLine = winston.format.printf(({ timestamp, level, message, component = '', service: _service, ...rest }) => {
   const fields = Object.entries(rest).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
-  return `${String(timestamp).slice(11, 23)} ${level.padEnd(5)} ${String(component ?? '')} ${JSON.stringify(message).slice(1, -1)} ${fields.join(' ')}`.trimEnd();
+  const text = JSON.stringify(message).slice(1, -1);
+  const parts = [
+    String(timestamp).slice(11, 23),
+    level.padEnd(5),
+    JSON.stringify(component).slice(1, -1),
+    text,
+    ...fields,
+  ];
+  return parts.filter(Boolean).join(' ');
 });
 
 /** The process's logger. Redaction is part of it, so no caller can forget it. */

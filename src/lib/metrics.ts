@@ -2,7 +2,7 @@ import { Counter, Histogram, Registry } from 'prom-client';
 
 /** Every metric of the node, declared once; rooms get these named functions and never touch the library. */
 export interface Metrics {
-  httpRequest(method: string, route: string, status: number, durationMs: number): void;
+  request(answered: { method: string; route: string; status: number; durationMs: number }): void;
   chatMessage(role: 'user' | 'assistant', model: string): void;
   replySettled(status: string): void;
   llmFirstToken(model: string, durationMs: number): void;
@@ -38,7 +38,7 @@ export const createMetrics = (): Metrics => {
   const reads = counter('store_reads_total', 'Database reads', ['operation']);
 
   return {
-    httpRequest: (method, route, status, durationMs) => {
+    request: ({ method, route, status, durationMs }) => {
       requests.inc({ method, route, status });
       requestTime.observe({ method, route }, durationMs / 1000);
     },

@@ -7,7 +7,12 @@ export const shorten = (text: string, max: number): string => {
     .replace(/\s+/gu, ' ')
     .trim();
   const points = [...line];
-  return points.length <= max ? line : `${points.slice(0, max - 1).join('').trimEnd()}…`;
+  return points.length <= max
+    ? line
+    : `${points
+        .slice(0, max - 1)
+        .join('')
+        .trimEnd()}…`;
 };
 
 const PREVIEW_CHARS = 120;

@@ -17,7 +17,7 @@ export const accessLog = (logger: Logger, metrics: Metrics): RequestHandler => {
     res.once('close', () => {
       const durationMs = Math.round(performance.now() - startedAt);
       const route = routeOf(req);
-      metrics.httpRequest(req.method, route, res.statusCode, durationMs);
+      metrics.request({ method: req.method, route, status: res.statusCode, durationMs });
       log.info('answered', {
         requestId: req.id,
         method: req.method,

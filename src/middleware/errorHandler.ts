@@ -24,6 +24,7 @@ const setRetryAfter = (res: Response, retryAfterMs: number | undefined): void =>
 /** Renders every error of every route as problem+json, and logs what the client is not told. */
 export const errorHandler = (logger: Logger): ErrorRequestHandler => {
   const log = logger.child('http');
+  // eslint-disable-next-line max-params -- four parameters are how Express knows an error handler
   return (thrown, req, res, _next) => {
     const error = translate(thrown);
     const problem = toProblem(error, req.id);

@@ -21,7 +21,9 @@ export const createIdentify =
       if (credentials) req.actor = await auth.authenticate(credentials);
       if (req.actor) requestContext.set({ userId: req.actor.userId });
     } catch (error) {
-      req.credentialError = error;
+      req.credentialError = Error.isError(error)
+        ? error
+        : new Error('the credentials could not be checked', { cause: error });
     }
     next();
   };

@@ -11,7 +11,7 @@ declare global {
       /** Set by `identify` when the credentials are good. */
       actor?: Actor;
       /** Set by `identify` when there are credentials and they are not good: why. */
-      credentialError?: unknown;
+      credentialError?: Error;
     }
   }
 }

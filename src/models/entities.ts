@@ -119,6 +119,7 @@ export interface Message {
   /** Of a reply that is not final: what its log holds so far. */
   readonly content: string;
   readonly status: MessageStatus;
+  /** The key of the turn that stored it; question and reply of a turn have the same. */
   readonly clientMessageId: string | null;
   /** Of a reply: the model that answered, or before that the one that was asked for. */
   readonly model: string | null;

@@ -34,7 +34,7 @@ export class MissingReferenceError extends Error {
   }
 }
 
-/** The chat has as many unfinished replies as the turn allows before it. */
+/** The chat has more unfinished replies than the turn allows before it. */
 export class ChatFullError extends Error {
   constructor() {
     super('too many unfinished replies in the chat');

@@ -107,7 +107,7 @@ export interface NewTurn {
   readonly reply: Pick<Message, 'id' | 'model'>;
   /** Given to the reply if it need not wait. */
   readonly lease: Lease;
-  /** How many unfinished replies the chat may already have; with one or more the new one is `queued`, else `pending`. */
+  /** How many unfinished replies the chat may already have; with one or more the new one is `queued`, else `pending`. More: ChatFullError. */
   readonly maxUnfinished: number;
   /** The chat's preview until the reply is there. */
   readonly preview: string;
@@ -166,7 +166,7 @@ export interface MessageStore {
 
   /** Compare-and-set `queued → pending` with a lease; false when it was not queued any more. */
   claimReply(ownerId: string, messageId: string, lease: Lease, at: Date): Promise<boolean>;
-  /** Compare-and-set `pending → streaming`; false when it was not pending any more. */
+  /** Compare-and-set `pending → streaming`; false when it was not pending any more. Need not be durable. */
   startReply(ownerId: string, messageId: string, model: string, at: Date): Promise<boolean>;
   /**
    * Adds text to the logs of running replies, all in one write. Survives the death of the process; a power loss may take

@@ -1,7 +1,8 @@
 import type { RequestHandler, Router } from 'express';
 import { methodNotAllowed } from '../middleware/methodNotAllowed.ts';
 
-type Method = 'get' | 'post' | 'patch' | 'put' | 'delete';
+const METHODS = ['get', 'post', 'patch', 'put', 'delete'] as const;
+type Method = (typeof METHODS)[number];
 
 /**
  * Adds one address with all of its methods; any other method is answered 405 with `Allow` (RFC 9110 §15.5.6).
@@ -9,6 +10,7 @@ type Method = 'get' | 'post' | 'patch' | 'put' | 'delete';
  */
 export const endpoints = (router: Router, path: string, methods: Partial<Record<Method, RequestHandler[]>>): void => {
   const route = router.route(path);
-  for (const [method, handlers] of Object.entries(methods)) route[method as Method](...handlers);
-  route.all(methodNotAllowed(Object.keys(methods)));
+  const known = METHODS.filter((method) => methods[method] !== undefined);
+  for (const method of known) route[method](...(methods[method] ?? []));
+  route.all(methodNotAllowed(known));
 };

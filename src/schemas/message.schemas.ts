@@ -81,6 +81,6 @@ export const toMessageView = (message: Message): MessageView => ({
   createdAt: message.createdAt.toISOString(),
   updatedAt: message.updatedAt.toISOString(),
   rev: message.rev,
-  ...(message.clientMessageId === null ? {} : { clientMessageId: message.clientMessageId }),
+  ...(message.role === 'user' && message.clientMessageId !== null ? { clientMessageId: message.clientMessageId } : {}),
   ...(message.role === 'assistant' ? assistantFields(message) : {}),
 });

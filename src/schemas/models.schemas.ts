@@ -19,7 +19,10 @@ export const modelListSchema = z
 type ModelListView = z.infer<typeof modelListSchema>;
 
 /** What clients see of the rotation. */
-export const toModelListView = (models: readonly ModelListView['items'][number][], simulated: boolean): ModelListView => ({
+export const toModelListView = (
+  models: readonly ModelListView['items'][number][],
+  simulated: boolean,
+): ModelListView => ({
   items: models.map(({ id, weight, requests, failures, next }) => ({ id, weight, requests, failures, next })),
   nextCursor: null,
   simulated,

@@ -99,7 +99,7 @@ export const createGuard = ({ handlers, checkLimit, clock, logger, metrics }: Gu
     }
     const name = isKnown(event) ? event : 'unknown';
     const durationMs = Math.round(performance.now() - startedAt);
-    metrics.httpRequest('SOCKET', name, status, durationMs);
+    metrics.request({ method: 'SOCKET', route: name, status, durationMs });
     log.info('answered', { requestId, event: name, status, userId, durationMs });
   };
 

@@ -87,7 +87,8 @@ export const createChatHandlers = ({ chat, authenticateToken, roomPosition }: Ch
 
   'auth:refresh': handle(clientEvents['auth:refresh'], async (actor, { token }, { socket }) => {
     const next = await authenticateToken(token);
-    if (next.userId !== actor.userId) throw new AppError('FORBIDDEN', { detail: 'The token belongs to another account' });
+    if (next.userId !== actor.userId)
+      throw new AppError('FORBIDDEN', { detail: 'The token belongs to another account' });
     socket.data.actor = next;
     socket.data.isExpiryTold = false;
     return { expiresAt: next.expiresAt?.toISOString() ?? null };

@@ -5,12 +5,13 @@ import { toMessageView } from '../schemas/message.schemas.ts';
 import type { ServerEvents } from '../schemas/socketEvents.ts';
 import type { EventBus } from '../services/events.ts';
 import type { ReplyHandle } from '../services/replies/index.ts';
+import type { SocketData } from './ack.ts';
 import { emitReplyEvent, type Emitter } from './replyEvents.ts';
 
 /** The room of all sockets of one owner. */
 export const userRoom = (ownerId: string): string => `user:${ownerId}`;
 
-export type ChatServer = Server<Record<never, never>, ServerEvents>;
+export type ChatServer = Server<Record<never, never>, ServerEvents, Record<never, never>, SocketData>;
 
 export interface FanoutOptions {
   readonly io: ChatServer;
@@ -55,7 +56,8 @@ export const startFanout = ({ io, events, logger }: FanoutOptions): Fanout => {
       });
     }),
     events.subscribe('messageStored', ({ ownerId, message, chat }) => {
-      if (hasSockets(ownerId)) room(ownerId).emit('chat:message', { message: toMessageView(message), chat: toChatView(chat) });
+      if (hasSockets(ownerId))
+        room(ownerId).emit('chat:message', { message: toMessageView(message), chat: toChatView(chat) });
     }),
     events.subscribe('messageUpdated', ({ ownerId, message }) => {
       if (hasSockets(ownerId)) room(ownerId).emit('chat:message-updated', { message: toMessageView(message) });

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { AppError } from '../lib/errors.ts';
-import { chooseRequestId } from '../middleware/requestId.ts';
+import { chooseRequestId } from '../lib/ids.ts';
 import { toProblem } from '../schemas/problem.ts';
 import type { Actor, AuthService } from '../services/auth/index.ts';
 import type { ChatSocket } from './ack.ts';

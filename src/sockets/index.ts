@@ -40,7 +40,7 @@ export interface SocketsOptions {
 
 /** Tells sockets whose token ends, and drops those whose token has ended. */
 const checkExpiry = (io: ChatServer, now: number): void => {
-  for (const socket of io.of('/').sockets.values() as Iterable<ChatSocket>) {
+  for (const socket of io.of('/').sockets.values()) {
     const { expiresAt } = socket.data.actor;
     if (!expiresAt) continue;
     const leftMs = expiresAt.getTime() - now;
@@ -93,12 +93,14 @@ export const startSockets = (options: SocketsOptions): void => {
   });
 
   const dropWhere = (ownerId: string, isEnded: (socket: ChatSocket) => boolean): void => {
-    for (const socket of io.of('/').sockets.values() as Iterable<ChatSocket>) {
+    for (const socket of io.of('/').sockets.values()) {
       if (socket.data.actor.ownerId === ownerId && isEnded(socket)) socket.disconnect(true);
     }
   };
   const subscriptions = [
-    events.subscribe('loginEnded', ({ ownerId, loginId }) => dropWhere(ownerId, (socket) => socket.data.actor.loginId === loginId)),
+    events.subscribe('loginEnded', ({ ownerId, loginId }) =>
+      dropWhere(ownerId, (socket) => socket.data.actor.loginId === loginId),
+    ),
     events.subscribe('accountEnded', ({ ownerId }) => dropWhere(ownerId, () => true)),
   ];
   const expiry = setInterval(() => checkExpiry(io, clock.now()), EXPIRY_CHECK_MS);

@@ -4,7 +4,9 @@ import type { Logger } from '../lib/logger.ts';
 
 /** Answers an upgrade with a status and closes the connection: an upgrade that nobody answers would hang. */
 export const rejectUpgrade = (socket: Duplex, status: number): void => {
-  socket.end(`HTTP/1.1 ${String(status)} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  socket.end(
+    `HTTP/1.1 ${String(status)} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+  );
 };
 
 const isSocketIo = (request: IncomingMessage): boolean => /^\/socket\.io\/?(\?|$)/.test(request.url ?? '');

@@ -18,8 +18,6 @@ import { turnStoreContract } from './stores/turnStore.contract.ts';
 import { userStoreContract } from './stores/userStore.contract.ts';
 
 const logger = createLogger({ level: 'error', service: 'contract', format: 'text', stream: process.stderr });
-const directory = mkdtempSync(join(tmpdir(), 'parley-contract-'));
-let count = 0;
 
 const mongodb = await startMongodb();
 
@@ -33,10 +31,15 @@ const contract = (open: () => Promise<Stores>, makeLongChat?: LongChat): void =>
 };
 
 describe('sqlite', () => {
+  const directories: string[] = [];
   afterAll(() => {
-    rmSync(directory, { recursive: true, force: true });
+    for (const directory of directories) rmSync(directory, { recursive: true, force: true });
   });
-  contract(() => openSqliteStores({ file: join(directory, `${String((count += 1))}.db`), logger }));
+  contract(() => {
+    const directory = mkdtempSync(join(tmpdir(), 'parley-contract-'));
+    directories.push(directory);
+    return openSqliteStores({ file: join(directory, 'parley.db'), logger });
+  });
 });
 
 if (mongodb === null) {

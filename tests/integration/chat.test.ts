@@ -7,7 +7,9 @@ let world: World;
 let user: TestUser;
 
 beforeAll(async () => {
-  world = await startWorld({ models: ['sim/echo', 'sim/words:30', 'sim/500', 'sim/slow:15', 'sim/cut-after:3', 'sim/stall-mid:3'] });
+  world = await startWorld({
+    models: ['sim/echo', 'sim/words:30', 'sim/500', 'sim/slow:15', 'sim/cut-after:3', 'sim/stall-mid:3'],
+  });
   user = await world.signUp();
 });
 afterAll(() => world.stop());
@@ -21,7 +23,15 @@ describe('POST /api/chat/message as JSON', () => {
     expect(body).toMatchObject({
       chat: { title: 'Hello there', messageCount: 2, activeLeafId: body.message.id, lastMessagePreview: 'Hello there' },
       userMessage: { role: 'user', seq: 1, parentId: null, content: 'Hello there', status: 'complete' },
-      message: { role: 'assistant', seq: 2, parentId: body.userMessage.id, content: 'Hello there', status: 'complete', model: 'sim/echo', finishReason: 'stop' },
+      message: {
+        role: 'assistant',
+        seq: 2,
+        parentId: body.userMessage.id,
+        content: 'Hello there',
+        status: 'complete',
+        model: 'sim/echo',
+        finishReason: 'stop',
+      },
       duplicate: false,
     });
     expect(body.message.usage.totalTokens).toBeGreaterThan(0);
@@ -45,7 +55,12 @@ describe('POST /api/chat/message as JSON', () => {
     const first = await send({ content: 'once', clientMessageId: 'id-1' });
     const calls = world.upstream.log.length;
     const again = await send({ content: 'once', clientMessageId: 'id-1' });
-    const byHeader = await user.call('POST', '/api/chat/message', { content: 'once' }, { headers: { 'Idempotency-Key': 'id-1' } });
+    const byHeader = await user.call(
+      'POST',
+      '/api/chat/message',
+      { content: 'once' },
+      { headers: { 'Idempotency-Key': 'id-1' } },
+    );
     const events = await user.stream('/api/chat/message', { content: 'once', clientMessageId: 'id-1' });
     for (const answer of [again, byHeader]) {
       expect(answer.body.duplicate).toBe(true);
@@ -60,13 +75,23 @@ describe('POST /api/chat/message as JSON', () => {
     await send({ content: 'one', clientMessageId: 'id-2' });
     const other = await send({ content: 'two', clientMessageId: 'id-2' });
     expect(other).toMatchObject({ status: 409, body: { code: 'IDEMPOTENCY_CONFLICT' } });
-    const disagreeing = await user.call('POST', '/api/chat/message', { content: 'one', clientMessageId: 'a' }, { headers: { 'Idempotency-Key': 'b' } });
-    expect(disagreeing).toMatchObject({ status: 400, body: { code: 'VALIDATION_FAILED', errors: [{ path: 'clientMessageId' }] } });
+    const disagreeing = await user.call(
+      'POST',
+      '/api/chat/message',
+      { content: 'one', clientMessageId: 'a' },
+      { headers: { 'Idempotency-Key': 'b' } },
+    );
+    expect(disagreeing).toMatchObject({
+      status: 400,
+      body: { code: 'VALIDATION_FAILED', errors: [{ path: 'clientMessageId' }] },
+    });
   });
 
   test('fifty copies of one message, sent at once, are one message and one call', async () => {
     const calls = world.upstream.log.length;
-    const answers = await Promise.all(Array.from({ length: 50 }, () => send({ content: 'burst', clientMessageId: 'id-3' })));
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => send({ content: 'burst', clientMessageId: 'id-3' })),
+    );
     expect(new Set(answers.map(({ body }) => body.message.id)).size).toBe(1);
     expect(answers.filter(({ body }) => !body.duplicate)).toHaveLength(1);
     expect(answers.every(({ body }) => body.message.content === 'burst')).toBe(true);
@@ -77,7 +102,11 @@ describe('POST /api/chat/message as JSON', () => {
     const { status, headers, body } = await send({ content: 'x', model: 'sim/500' });
     expect(status).toBe(503);
     expect(headers.get('content-type')).toMatch('application/problem+json');
-    expect(body).toMatchObject({ code: 'LLM_UNAVAILABLE', chatId: expect.any(String), userMessageId: expect.any(String) });
+    expect(body).toMatchObject({
+      code: 'LLM_UNAVAILABLE',
+      chatId: expect.any(String),
+      userMessageId: expect.any(String),
+    });
     const message = await user.call('GET', `/api/chat/messages/${String(body.messageId)}`);
     expect(message.body).toMatchObject({ status: 'failed', error: { code: 'LLM_UNAVAILABLE' } });
   });
@@ -105,7 +134,12 @@ describe('POST /api/chat/message as an event stream', () => {
       if (event === 'delta') length += data.text.length;
       expect(id).toBe(`${messageId}:${String(length)}${event === 'end' ? ':end' : ''}`);
     }
-    expect(events.at(-1)?.data).toMatchObject({ status: 'complete', length, model: 'sim/words:30', finishReason: 'stop' });
+    expect(events.at(-1)?.data).toMatchObject({
+      status: 'complete',
+      length,
+      model: 'sim/words:30',
+      finishReason: 'stop',
+    });
   });
 
   test('a reply, followed again from an offset or a Last-Event-ID, gives exactly what is missing', async () => {
@@ -118,10 +152,14 @@ describe('POST /api/chat/message as an event stream', () => {
     const fromFive = await user.stream(`${path}?offset=5`);
     expect(fromFive.map(({ event }) => event)).toEqual(['delta', 'end']);
     expect(fromFive[0]?.data).toMatchObject({ offset: 5, text: text.slice(5) });
-    const afterId = await user.stream(`${path}?offset=0`, undefined, { headers: { 'Last-Event-ID': String(events[2]?.id) } });
+    const afterId = await user.stream(`${path}?offset=0`, undefined, {
+      headers: { 'Last-Event-ID': String(events[2]?.id) },
+    });
     const held = textOf(events.slice(0, 3)).length;
     expect(afterId[0]?.data).toMatchObject({ offset: held, text: text.slice(held) });
-    const ended = await user.call('GET', path, undefined, { headers: { 'Last-Event-ID': String(events.at(-1)?.id), Accept: 'text/event-stream' } });
+    const ended = await user.call('GET', path, undefined, {
+      headers: { 'Last-Event-ID': String(events.at(-1)?.id), Accept: 'text/event-stream' },
+    });
     expect(ended.status).toBe(204);
   });
 
@@ -146,7 +184,11 @@ describe('POST /api/chat/message as an event stream', () => {
 describe('POST /api/chat/messages/:id/stop', () => {
   test('a running reply, stopped, keeps its text, ends for followers and closes the upstream connection', async () => {
     const attempt = world.upstream.nextAttempt();
-    const streamed = user.stream('/api/chat/message', { content: 'x', model: 'sim/stall-mid:3', clientMessageId: 'stop-1' });
+    const streamed = user.stream('/api/chat/message', {
+      content: 'x',
+      model: 'sim/stall-mid:3',
+      clientMessageId: 'stop-1',
+    });
     await attempt;
     const list = await user.call('GET', '/api/chat/sessions?limit=1');
     const messageId = String(list.body.items[0].activeLeafId);
@@ -156,7 +198,9 @@ describe('POST /api/chat/messages/:id/stop', () => {
     const events = await streamed;
     expect(events.at(-1)).toMatchObject({ event: 'end', data: { status: 'stopped', length: body.content.length } });
     expect(textOf(events)).toBe(body.content);
-    await (await attempt).settled;
+    await (
+      await attempt
+    ).settled;
     expect((await attempt).abortedAt).not.toBeNull();
     const again = await user.call('POST', `/api/chat/messages/${messageId}/stop`);
     expect(again).toMatchObject({ status: 200, body: { status: 'stopped', rev: body.rev } });
@@ -232,7 +276,11 @@ describe('the context cache', () => {
     const first = await send({ content: 'm0' });
     const before = await metrics.value('store_reads_total');
     for (let index = 1; index <= 20; index += 1) {
-      await send({ content: `m${String(index)}`, chatId: first.body.chat.id, clientMessageId: `steady-${String(index)}` });
+      await send({
+        content: `m${String(index)}`,
+        chatId: first.body.chat.id,
+        clientMessageId: `steady-${String(index)}`,
+      });
     }
     expect(await metrics.value('store_reads_total')).toBe(before);
     expect(await metrics.value('context_cache_lookups_total', { result: 'hit' })).toBeGreaterThanOrEqual(20);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ask, nextEvent } from '../support/events.ts';
 import { describeOnEachDatabase } from '../support/databases.ts';
-import { textOf } from '../support/sse.ts';
+import { readEvents, textOf, type SseEvent } from '../support/sse.ts';
 import { startWorld, type TestUser, type World } from '../support/world.ts';
 
 interface Outcome {
@@ -14,7 +14,14 @@ interface Outcome {
   readonly ids: { readonly chatId: string; readonly userMessageId: string; readonly messageId: string } | null;
 }
 
-const refusal = (code: string): Outcome => ({ code, status: null, text: null, model: null, duplicate: null, ids: null });
+const refusal = (code: string): Outcome => ({
+  code,
+  status: null,
+  text: null,
+  model: null,
+  duplicate: null,
+  ids: null,
+});
 
 type Door = (user: TestUser, body: Record<string, unknown>) => Promise<Outcome>;
 
@@ -24,34 +31,44 @@ const json: Door = async (user, body) => {
   if (answer.status !== 200) {
     const { chatId, userMessageId, messageId, code } = answer.body;
     const stored = await user.call('GET', `/api/chat/messages/${String(messageId)}`);
-    return { code, status: stored.body.status, text: stored.body.content, model: null, duplicate: null, ids: { chatId, userMessageId, messageId } };
+    return {
+      code,
+      status: stored.body.status,
+      text: stored.body.content,
+      model: null,
+      duplicate: null,
+      ids: { chatId, userMessageId, messageId },
+    };
   }
   const { chat, userMessage, message, duplicate } = answer.body;
   const ids = { chatId: chat.id, userMessageId: userMessage.id, messageId: message.id };
   return { code: null, status: message.status, text: message.content, model: message.model, duplicate, ids };
 };
 
-const fromEvents = (events: readonly { event: string; data: Record<string, never> }[]): Outcome => {
-  const start = events.find(({ event }) => event === 'start')?.data as Record<string, string> | undefined;
-  const last = events.at(-1)?.data as unknown as { status: string; model?: string; error?: { code: string } };
+const fromEvents = (events: readonly SseEvent[]): Outcome => {
+  const { chatId, userMessageId, messageId } = events.find(({ event }) => event === 'start')?.data ?? {};
+  const { status, model = null, error } = events.at(-1)?.data ?? {};
   return {
-    code: last.error?.code ?? null,
-    status: last.status,
-    text: textOf(events as never),
-    model: last.model ?? null,
+    code: error?.code ?? null,
+    status,
+    text: textOf(events),
+    model,
     duplicate: null,
-    ids: { chatId: start?.chatId ?? '', userMessageId: start?.userMessageId ?? '', messageId: start?.messageId ?? '' },
+    ids: { chatId, userMessageId, messageId },
   };
 };
 
 const sse: Door = async (user, body) => {
   const probe = await fetch(`${user.url}/api/chat/message`, {
     method: 'POST',
-    headers: { Authorization: `Bearer ${user.accessToken}`, 'Content-Type': 'application/json', Accept: 'text/event-stream' },
+    headers: {
+      Authorization: `Bearer ${user.accessToken}`,
+      'Content-Type': 'application/json',
+      Accept: 'text/event-stream',
+    },
     body: JSON.stringify({ ...body, stream: true }),
   });
   if (probe.status !== 200) return refusal(((await probe.json()) as { code: string }).code);
-  const { readEvents } = await import('../support/sse.ts');
   const events = [];
   for await (const event of readEvents(probe)) events.push(event);
   return fromEvents(events);
@@ -59,8 +76,10 @@ const sse: Door = async (user, body) => {
 
 const socket: Door = async (user, body) => {
   const connection = await user.connect();
-  const events: { event: string; data: Record<string, never> }[] = [];
-  connection.onAny((name: string, data: Record<string, never>) => events.push({ event: name.replace('chat:', ''), data }));
+  const events: SseEvent[] = [];
+  connection.onAny((name: string, data: unknown) =>
+    events.push({ event: name.replace('chat:', ''), id: undefined, data }),
+  );
   const last = Promise.race([nextEvent(connection, 'chat:end'), nextEvent(connection, 'chat:failed')]);
   const ack = await ask(connection, 'chat:send', body);
   if (!ack.ok) {
@@ -88,24 +107,64 @@ interface Case {
 const MISSING = '01900000-0000-7000-8000-000000000000';
 
 const CASES: readonly Case[] = [
-  { name: 'a message', body: { content: 'Hello 👋🏽 wörld' }, expected: { code: null, status: 'complete', text: 'Hello 👋🏽 wörld', model: 'sim/echo' } },
-  { name: 'a picked model', body: { content: 'x', model: 'sim/words:3' }, expected: { code: null, status: 'complete', model: 'sim/words:3' } },
-  { name: 'a model that always fails', body: { content: 'x', model: 'sim/503' }, expected: { code: 'LLM_UNAVAILABLE', status: 'failed', text: '' } },
-  { name: 'a model that is cut', body: { content: 'x', model: 'sim/cut-after:2' }, expected: { code: 'LLM_FAILED', status: 'failed' } },
-  { name: 'a blank answer', body: { content: 'x', model: 'sim/empty' }, expected: { code: 'LLM_FAILED', status: 'failed', text: '' } },
+  {
+    name: 'a message',
+    body: { content: 'Hello 👋🏽 wörld' },
+    expected: { code: null, status: 'complete', text: 'Hello 👋🏽 wörld', model: 'sim/echo' },
+  },
+  {
+    name: 'a picked model',
+    body: { content: 'x', model: 'sim/words:3' },
+    expected: { code: null, status: 'complete', model: 'sim/words:3' },
+  },
+  {
+    name: 'a model that always fails',
+    body: { content: 'x', model: 'sim/503' },
+    expected: { code: 'LLM_UNAVAILABLE', status: 'failed', text: '' },
+  },
+  {
+    name: 'a model that is cut',
+    body: { content: 'x', model: 'sim/cut-after:2' },
+    expected: { code: 'LLM_FAILED', status: 'failed' },
+  },
+  {
+    name: 'a blank answer',
+    body: { content: 'x', model: 'sim/empty' },
+    expected: { code: 'LLM_FAILED', status: 'failed', text: '' },
+  },
   { name: 'no content', body: {}, expected: refusal('VALIDATION_FAILED') },
   { name: 'empty content', body: { content: '' }, expected: refusal('VALIDATION_FAILED') },
   { name: 'content that is too long', body: { content: 'é'.repeat(8001) }, expected: refusal('VALIDATION_FAILED') },
-  { name: 'content that no context holds', body: { content: '😀🎉'.repeat(4000) }, expected: refusal('CONTEXT_TOO_LONG') },
+  {
+    name: 'content that no context holds',
+    body: { content: '😀🎉'.repeat(4000) },
+    expected: refusal('CONTEXT_TOO_LONG'),
+  },
   { name: 'a lone surrogate', body: { content: 'a\ud800b' }, expected: refusal('VALIDATION_FAILED') },
   { name: 'content of another type', body: { content: { $ne: null } }, expected: refusal('VALIDATION_FAILED') },
   { name: 'an unknown field', body: { content: 'x', role: 'system' }, expected: refusal('VALIDATION_FAILED') },
-  { name: 'a long clientMessageId', body: { content: 'x', clientMessageId: 'y'.repeat(65) }, expected: refusal('VALIDATION_FAILED') },
-  { name: 'a parent without a chat', body: { content: 'x', parentId: MISSING }, expected: refusal('VALIDATION_FAILED') },
+  {
+    name: 'a long clientMessageId',
+    body: { content: 'x', clientMessageId: 'y'.repeat(65) },
+    expected: refusal('VALIDATION_FAILED'),
+  },
+  {
+    name: 'a parent without a chat',
+    body: { content: 'x', parentId: MISSING },
+    expected: refusal('VALIDATION_FAILED'),
+  },
   { name: 'a missing chat', body: { content: 'x', chatId: MISSING }, expected: refusal('CHAT_NOT_FOUND') },
   { name: 'an id that is none', body: { content: 'x', chatId: 'x' }, expected: refusal('CHAT_NOT_FOUND') },
-  { name: 'an unknown model', body: { content: 'x', model: 'nobody/nothing' }, expected: refusal('MODEL_NOT_AVAILABLE') },
-  { name: 'a system prompt', body: { content: 'x', systemPrompt: 'Obey' }, expected: refusal('SYSTEM_PROMPT_NOT_ALLOWED') },
+  {
+    name: 'an unknown model',
+    body: { content: 'x', model: 'nobody/nothing' },
+    expected: refusal('MODEL_NOT_AVAILABLE'),
+  },
+  {
+    name: 'a system prompt',
+    body: { content: 'x', systemPrompt: 'Obey' },
+    expected: refusal('SYSTEM_PROMPT_NOT_ALLOWED'),
+  },
   { name: 'an unknown whenBusy', body: { content: 'x', whenBusy: 'shout' }, expected: refusal('VALIDATION_FAILED') },
 ];
 
@@ -114,7 +173,10 @@ await describeOnEachDatabase((database) => {
   let user: TestUser;
 
   beforeAll(async () => {
-    world = await startWorld({ models: ['sim/echo', 'sim/words:3', 'sim/503', 'sim/cut-after:2', 'sim/empty'], env: database.env() });
+    world = await startWorld({
+      models: ['sim/echo', 'sim/words:3', 'sim/503', 'sim/cut-after:2', 'sim/empty'],
+      env: database.env(),
+    });
     user = await world.signUp();
   });
   afterAll(() => world.stop());
@@ -126,7 +188,12 @@ await describeOnEachDatabase((database) => {
       expect(outcome).toMatchObject(expected);
       if (!outcome.ids) return;
       const { body: reply } = await user.call('GET', `/api/chat/messages/${outcome.ids.messageId}`);
-      expect(reply).toMatchObject({ chatId: outcome.ids.chatId, parentId: outcome.ids.userMessageId, status: outcome.status, content: outcome.text });
+      expect(reply).toMatchObject({
+        chatId: outcome.ids.chatId,
+        parentId: outcome.ids.userMessageId,
+        status: outcome.status,
+        content: outcome.text,
+      });
     });
 
     test('a message known from another door', async () => {
@@ -145,14 +212,22 @@ await describeOnEachDatabase((database) => {
   });
 
   test('the limit of sends counts over all doors together, and known messages not at all', async () => {
-    const limited = await startWorld({ models: ['sim/echo'], env: { ...database.env(), RATE_LIMIT_CHAT_PER_SECOND: '3' } });
+    const limited = await startWorld({
+      models: ['sim/echo'],
+      env: { ...database.env(), RATE_LIMIT_CHAT_PER_SECOND: '3' },
+    });
     const someone = await limited.signUp();
-    const outcomes = await Promise.all([json, sse, socket, json, sse, socket].map((door, index) =>
-      door(someone, { content: 'x', clientMessageId: `limit-${String(index)}` })));
+    const outcomes = await Promise.all(
+      [json, sse, socket, json, sse, socket].map((door, index) =>
+        door(someone, { content: 'x', clientMessageId: `limit-${String(index)}` }),
+      ),
+    );
     const refused = outcomes.filter(({ code }) => code === 'RATE_LIMITED').length;
     expect(refused).toBeGreaterThanOrEqual(1);
     const known = outcomes.findIndex(({ code }) => code === null);
-    const repeats = await Promise.all(Array.from({ length: 8 }, () => json(someone, { content: 'x', clientMessageId: `limit-${String(known)}` })));
+    const repeats = await Promise.all(
+      Array.from({ length: 8 }, () => json(someone, { content: 'x', clientMessageId: `limit-${String(known)}` })),
+    );
     expect(repeats.map(({ code, ids }) => [code, ids])).toEqual(repeats.map(() => [null, outcomes[known]?.ids]));
     await limited.stop();
   });

@@ -11,11 +11,17 @@ beforeAll(async () => {
 afterAll(() => world.stop());
 
 const send = async (content: string, chatId?: string) => {
-  const { body } = await user.call('POST', '/api/chat/message', { content, model: 'sim/echo', ...(chatId ? { chatId } : {}) });
+  const { body } = await user.call('POST', '/api/chat/message', {
+    content,
+    model: 'sim/echo',
+    ...(chatId ? { chatId } : {}),
+  });
   return body;
 };
 
-const allPages = async (path: string): Promise<{ items: { id: string; seq: number; content: string; title: string }[]; pages: number }> => {
+const allPages = async (
+  path: string,
+): Promise<{ items: { id: string; seq: number; content: string; title: string }[]; pages: number }> => {
   const items = [];
   let pages = 0;
   for (let cursor: string | null = ''; cursor !== null; pages += 1) {
@@ -48,7 +54,10 @@ describe('sessions', () => {
     expect(await user.call('PATCH', path, { title: '' })).toMatchObject({ status: 400 });
     expect(await user.call('PATCH', path, { title: 'x'.repeat(256) })).toMatchObject({ status: 400 });
     expect(await user.call('PATCH', path, { ownerId: 'me' })).toMatchObject({ status: 400 });
-    expect(await user.call('PATCH', path, { model: 'nobody/x' })).toMatchObject({ status: 400, body: { code: 'MODEL_NOT_AVAILABLE' } });
+    expect(await user.call('PATCH', path, { model: 'nobody/x' })).toMatchObject({
+      status: 400,
+      body: { code: 'MODEL_NOT_AVAILABLE' },
+    });
     expect((await user.call('PATCH', path, { title: '😀'.repeat(255) })).status).toBe(200);
   });
 
@@ -58,7 +67,7 @@ describe('sessions', () => {
     for (const title of titles) await someone.call('POST', '/api/chat/sessions', { title });
     const read = async (sort: string): Promise<string[]> => {
       const seen: string[] = [];
-      for (let cursor = ''; ; ) {
+      for (let cursor = ''; ;) {
         const { body } = await someone.call('GET', `/api/chat/sessions?limit=3&sort=${sort}${cursor}`);
         seen.push(...body.items.map(({ title }: { title: string }) => title));
         if (body.nextCursor === null) return seen;
@@ -68,7 +77,9 @@ describe('sessions', () => {
     expect(await read('-updatedAt')).toEqual(titles.toReversed());
     expect(await read('createdAt')).toEqual(titles);
     const { body } = await someone.call('GET', '/api/chat/sessions?limit=3');
-    expect(await someone.call('GET', `/api/chat/sessions?sort=createdAt&cursor=${String(body.nextCursor)}`)).toMatchObject({ status: 400, body: { code: 'CURSOR_INVALID' } });
+    expect(
+      await someone.call('GET', `/api/chat/sessions?sort=createdAt&cursor=${String(body.nextCursor)}`),
+    ).toMatchObject({ status: 400, body: { code: 'CURSOR_INVALID' } });
   });
 
   test('another user’s chat cannot be told from a missing one, at any address', async () => {
@@ -88,7 +99,11 @@ describe('sessions', () => {
     ];
     for (const [method, path, body] of calls) {
       const foreign = await stranger.call(method, path, body);
-      const missing = await stranger.call(method, path.replace(/[0-9a-f-]{36}/, '01900000-0000-7000-8000-000000000000'), body);
+      const missing = await stranger.call(
+        method,
+        path.replace(/[0-9a-f-]{36}/, '01900000-0000-7000-8000-000000000000'),
+        body,
+      );
       expect([path, foreign.status]).toEqual([path, 404]);
       expect({ ...foreign.body, requestId: '' }).toEqual({ ...missing.body, requestId: '' });
     }
@@ -107,7 +122,9 @@ describe('history', () => {
     const second = await user.call('GET', `${path}&cursor=${String(first.body.nextCursor)}`);
     expect(second.body.items.map(({ seq }: { seq: number }) => seq)).toEqual([3, 4, 5, 6, 7]);
     const tree = await allPages(`/api/chat/history?chatId=${String(chat.id)}&all=true&limit=4`);
-    expect(tree.items.map(({ seq }) => seq).toSorted((a, b) => a - b)).toEqual(Array.from({ length: 14 }, (_, index) => index + 1));
+    expect(tree.items.map(({ seq }) => seq).toSorted((a, b) => a - b)).toEqual(
+      Array.from({ length: 14 }, (_, index) => index + 1),
+    );
     expect(tree.pages).toBe(4);
   });
 
@@ -115,12 +132,20 @@ describe('history', () => {
     const first = await send('question');
     await send('follow-up', first.chat.id);
     const branch = await user.call('POST', '/api/chat/message', {
-      content: 'other follow-up', chatId: first.chat.id, parentId: first.message.id, model: 'sim/echo',
+      content: 'other follow-up',
+      chatId: first.chat.id,
+      parentId: first.message.id,
+      model: 'sim/echo',
     });
     expect(branch.body.userMessage.parentId).toBe(first.message.id);
     const path = `/api/chat/history?chatId=${String(first.chat.id)}`;
     const active = await user.call('GET', path);
-    expect(active.body.items.map(({ content }: { content: string }) => content)).toEqual(['question', 'question', 'other follow-up', 'other follow-up']);
+    expect(active.body.items.map(({ content }: { content: string }) => content)).toEqual([
+      'question',
+      'question',
+      'other follow-up',
+      'other follow-up',
+    ]);
     const tree = await user.call('GET', `${path}&all=true`);
     expect(tree.body.items).toHaveLength(6);
   });
@@ -138,7 +163,10 @@ describe('history', () => {
     const before = world.upstream.log.length;
     const next = await send('fresh start', chat.id);
     expect(next.userMessage.parentId).toBeNull();
-    expect(world.upstream.log[before]?.messages.map(({ content }) => content)).toEqual(['You are a helpful assistant.', 'fresh start']);
+    expect(world.upstream.log[before]?.messages.map(({ content }) => content)).toEqual([
+      'You are a helpful assistant.',
+      'fresh start',
+    ]);
   });
 
   test('without a chat every chat is deleted', async () => {
@@ -152,12 +180,21 @@ describe('history', () => {
 describe('GET /api/models and health', () => {
   test('the rotation is told, and who is next', async () => {
     const { body } = await user.call('GET', '/api/models');
-    expect(body).toMatchObject({ simulated: false, items: [{ id: 'sim/echo', weight: 1 }, { id: 'sim/stall-mid:3', weight: 1 }] });
+    expect(body).toMatchObject({
+      simulated: false,
+      items: [
+        { id: 'sim/echo', weight: 1 },
+        { id: 'sim/stall-mid:3', weight: 1 },
+      ],
+    });
     expect(body.items.filter(({ next }: { next: boolean }) => next)).toHaveLength(1);
   });
 
   test('health tells life and readiness', async () => {
     expect(await user.call('GET', '/health')).toMatchObject({ status: 200, body: { status: 'ok' } });
-    expect(await user.call('GET', '/health/ready')).toMatchObject({ status: 200, body: { checks: { database: 'up', accepting: true } } });
+    expect(await user.call('GET', '/health/ready')).toMatchObject({
+      status: 200,
+      body: { checks: { database: 'up', accepting: true } },
+    });
   });
 });

@@ -1,14 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { inspect } from 'node:util';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createOpenRouterProvider } from '../../src/services/llm/openrouter.provider.ts';
 import type { LlmPart, LlmProvider, LlmRequest } from '../../src/services/llm/provider.ts';
+import { createSimulator } from '../../src/services/llm/simulator/index.ts';
 import { newcomerText, UNICODE_TEXT } from '../../src/services/llm/simulator/text.ts';
 import {
   collect,
-  startBareEndpoint,
   startLlmEndpoint,
   TIMEOUTS,
+  withBareEndpoint,
   type Collected,
   type LlmEndpoint,
 } from '../support/llmEndpoint.ts';
@@ -92,25 +94,16 @@ describe('an answer', () => {
   });
 
   test('that is not streamed is an answer too', async () => {
-    const bare = await startBareEndpoint((_req, res) => {
-      res.writeHead(200, { 'Content-Type': 'application/json; charset=utf-8' });
-      res.end(
-        JSON.stringify({
-          choices: [{ message: { content: 'Hi' }, finish_reason: 'stop' }],
-          usage: { prompt_tokens: 1, completion_tokens: 1 },
-        }),
-      );
+    const body = {
+      choices: [{ message: { content: 'Hi' }, finish_reason: 'stop' }],
+      usage: { prompt_tokens: 1, completion_tokens: 1 },
+    };
+    const respond = (_req: IncomingMessage, res: ServerResponse): void => {
+      res.writeHead(200, { 'Content-Type': 'application/json; charset=utf-8' }).end(JSON.stringify(body));
+    };
+    await withBareEndpoint(respond, async (open) => {
+      expect(await ask(open(), 'x')).toMatchObject({ text: 'Hi', error: null, parts: [{}, { type: 'usage' }, {}] });
     });
-    const provider = createOpenRouterProvider({
-      baseUrl: bare.baseUrl,
-      apiKey: null,
-      publicUrl: null,
-      clock: systemClock,
-      timeouts: TIMEOUTS,
-    });
-    expect(await ask(provider, 'x')).toMatchObject({ text: 'Hi', error: null });
-    provider.close();
-    await bare.close();
   });
 });
 
@@ -151,16 +144,16 @@ describe('a failure', () => {
   });
 
   test('of an endpoint that is not there is a network failure', async () => {
-    const bare = await startBareEndpoint(() => undefined);
-    await bare.close();
-    const provider = createOpenRouterProvider({
-      baseUrl: bare.baseUrl,
-      apiKey: 'k',
+    const gone = await createSimulator({ tokenDelayMs: 0 });
+    await gone.close();
+    const options = {
+      baseUrl: gone.baseUrl,
+      apiKey: gone.apiKey,
       publicUrl: null,
       clock: systemClock,
       timeouts: TIMEOUTS,
-    });
-    expect((await ask(provider, 'x')).error).toMatchObject({ kind: 'network' });
+    };
+    expect((await ask(createOpenRouterProvider(options), 'ok')).error).toMatchObject({ kind: 'network' });
   });
 });
 
@@ -251,22 +244,13 @@ describe('the request', () => {
 
   test('tells an endpoint that is not OpenRouter nothing about the server, and wants no compression', async () => {
     const seen: Record<string, unknown>[] = [];
-    const bare = await startBareEndpoint((req, res) => {
+    const respond = (req: IncomingMessage, res: ServerResponse): void => {
       seen.push(req.headers);
       res.writeHead(503).end();
-    });
-    const options = {
-      baseUrl: bare.baseUrl,
-      publicUrl: 'https://chat.example.com',
-      clock: systemClock,
-      timeouts: TIMEOUTS,
     };
-    for (const apiKey of ['key-1', null]) {
-      const provider = createOpenRouterProvider({ ...options, apiKey });
-      await ask(provider, 'x');
-      provider.close();
-    }
-    await bare.close();
+    await withBareEndpoint(respond, async (open) => {
+      for (const apiKey of ['key-1', null]) await ask(open({ apiKey, publicUrl: 'https://chat.example.com' }), 'x');
+    });
     expect(seen[0]).toMatchObject({
       authorization: 'Bearer key-1',
       'accept-encoding': 'identity',
@@ -278,50 +262,33 @@ describe('the request', () => {
 
   test('does not follow a redirect with its key', async () => {
     const paths: (string | undefined)[] = [];
-    const bare = await startBareEndpoint((req, res) => {
+    const respond = (req: IncomingMessage, res: ServerResponse): void => {
       paths.push(req.url);
       res.writeHead(307, { Location: '/elsewhere' }).end();
+    };
+    await withBareEndpoint(respond, async (open) => {
+      expect((await ask(open(), 'x')).error).toMatchObject({ kind: 'not_found' });
     });
-    const provider = createOpenRouterProvider({
-      baseUrl: bare.baseUrl,
-      apiKey: 'k',
-      publicUrl: null,
-      clock: systemClock,
-      timeouts: TIMEOUTS,
-    });
-    expect((await ask(provider, 'x')).error).toMatchObject({ kind: 'not_found' });
     expect(paths).toEqual(['/v1/chat/completions']);
-    provider.close();
-    await bare.close();
   });
 
   test('an endpoint that repeats the key in its error does not get it into ours', async () => {
-    const bare = await startBareEndpoint((req, res) => {
-      const message = `Incorrect key: ${String(req.headers.authorization)}`;
-      res.writeHead(req.url === '/v1/models' ? 500 : 401, {
-        'Content-Type': 'application/json',
-        'X-Key': String(req.headers.authorization),
-      });
-      res.end(JSON.stringify({ error: { message, code: 401 } }));
-    });
     const apiKey = 'a-key-of-no-known-shape';
-    const provider = createOpenRouterProvider({
-      baseUrl: bare.baseUrl,
-      apiKey,
-      publicUrl: null,
-      clock: systemClock,
-      timeouts: TIMEOUTS,
+    const respond = (req: IncomingMessage, res: ServerResponse): void => {
+      const authorization = String(req.headers.authorization);
+      res.writeHead(req.method === 'GET' ? 500 : 401, { 'Content-Type': 'application/json', 'X-Key': authorization });
+      res.end(JSON.stringify({ error: { message: `Incorrect key: ${authorization}`, code: 401 } }));
+    };
+    await withBareEndpoint(respond, async (open) => {
+      const { error } = await ask(open({ apiKey }), 'x');
+      const listing: unknown = await open({ apiKey })
+        .listModels(never)
+        .catch((thrown: unknown) => thrown);
+      for (const thrown of [error, listing]) {
+        const cause = { message: expect.stringContaining('Incorrect key: Bearer ***') };
+        expect(thrown).toMatchObject({ name: 'ProviderError', cause });
+        expect(inspect(thrown, { depth: 9, showHidden: true })).not.toContain(apiKey);
+      }
     });
-    const { error } = await ask(provider, 'x');
-    const listing: unknown = await provider.listModels(never).catch((thrown: unknown) => thrown);
-    for (const thrown of [error, listing]) {
-      expect(thrown).toMatchObject({
-        name: 'ProviderError',
-        cause: { message: expect.stringContaining('Incorrect key: Bearer ***') },
-      });
-      expect(inspect(thrown, { depth: 9, showHidden: true })).not.toContain(apiKey);
-    }
-    provider.close();
-    await bare.close();
   });
 });

@@ -1,16 +1,17 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { loadConfig } from '../../src/config/index.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createMetrics } from '../../src/lib/metrics.ts';
 import { checkModels } from '../../src/services/llm/checkModels.ts';
+import { createRouter } from '../../src/services/llm/router.ts';
 import { createLlm } from '../../src/services/llm/index.ts';
-import { createOpenRouterProvider } from '../../src/services/llm/openrouter.provider.ts';
+import { ProviderError, type LlmProvider } from '../../src/services/llm/provider.ts';
 import type { LlmRouter, RoutedPart } from '../../src/services/llm/router.types.ts';
 import {
   collect,
-  startBareEndpoint,
   startLlmEndpoint,
-  TIMEOUTS,
+  withBareEndpoint,
   type Collected,
   type LlmEndpoint,
 } from '../support/llmEndpoint.ts';
@@ -231,6 +232,37 @@ describe('an abort', () => {
   });
 });
 
+describe('an abort at the moment of a failure', () => {
+  test('counts as the abort: no failure, and no second attempt', async () => {
+    const controller = new AbortController();
+    const reason = new Error('the client left');
+    let calls = 0;
+    const provider: LlmProvider = {
+      listModels: () => Promise.resolve([]),
+      // eslint-disable-next-line require-yield
+      stream: async function* () {
+        calls += 1;
+        controller.abort(reason);
+        throw new ProviderError('unavailable', 'down');
+      },
+    };
+    const router = createRouter({
+      provider,
+      models: ['a', 'b'].map((slug) => ({ slug, weight: 1 })),
+      affinity: 'message',
+      temperature: 1,
+      maxTokens: 16,
+      isSimulated: false,
+      metrics: endpoint.metrics,
+      logger: endpoint.logger,
+      clock: systemClock,
+    });
+    expect((await ask(router, { signal: controller.signal })).error).toBe(reason);
+    expect(calls).toBe(1);
+    expect(router.models()).toMatchObject([{ requests: 1, failures: 0 }, { requests: 0 }]);
+  });
+});
+
 describe('what is written down', () => {
   test('times per model, and never a message’s text', async () => {
     const router = endpoint.router(['sim/echo', 'sim/403']);
@@ -266,18 +298,11 @@ describe('the models at the start', () => {
     [404, 'debug'],
     [500, 'warn'],
   ])('an endpoint whose list answers %i is not checked', async (status, level) => {
-    const bare = await startBareEndpoint((_req, res) => res.writeHead(status).end());
-    const provider = createOpenRouterProvider({
-      baseUrl: bare.baseUrl,
-      apiKey: 'k',
-      publicUrl: null,
-      clock: systemClock,
-      timeouts: TIMEOUTS,
+    const respond = (_req: IncomingMessage, res: ServerResponse): void => void res.writeHead(status).end();
+    await withBareEndpoint(respond, async (open) => {
+      expect(await checkModels(open(), rotation('a/b'), endpoint.logger)).toEqual(rotation('a/b'));
     });
-    expect(await checkModels(provider, rotation('a/b'), endpoint.logger)).toEqual(rotation('a/b'));
     expect(levels()).toEqual([level]);
-    provider.close();
-    await bare.close();
   });
 });
 

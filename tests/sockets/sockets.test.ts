@@ -14,7 +14,9 @@ beforeAll(async () => {
 });
 afterAll(() => world.stop());
 
-const refused = (options: Parameters<typeof io>[1]): Promise<{ message: string; data?: { code: string; status: number } }> =>
+const refused = (
+  options: Parameters<typeof io>[1],
+): Promise<{ message: string; data?: { code: string; status: number } }> =>
   new Promise((resolve, reject) => {
     const socket = io(world.url, { transports: ['websocket'], forceNew: true, reconnection: false, ...options });
     socket.once('connect', () => reject(new Error('connected')));
@@ -30,7 +32,10 @@ const cookieOf = async (): Promise<string> => {
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify({ username: user.username, password: user.password }),
   });
-  return response.headers.getSetCookie().map((cookie) => cookie.split(';')[0]).join('; ');
+  return response.headers
+    .getSetCookie()
+    .map((cookie) => cookie.split(';')[0])
+    .join('; ');
 };
 
 describe('the handshake', () => {
@@ -45,8 +50,14 @@ describe('the handshake', () => {
   test('a cookie is good from an own page only', async () => {
     const cookie = await cookieOf();
     expect((await refused({ extraHeaders: { Cookie: cookie } })).data).toMatchObject({ code: 'ORIGIN_NOT_ALLOWED' });
-    expect((await refused({ extraHeaders: { Cookie: cookie, Origin: 'null' } })).data).toMatchObject({ code: 'ORIGIN_NOT_ALLOWED' });
-    const socket = io(world.url, { transports: ['websocket'], forceNew: true, extraHeaders: { Cookie: cookie, Origin: world.url } });
+    expect((await refused({ extraHeaders: { Cookie: cookie, Origin: 'null' } })).data).toMatchObject({
+      code: 'ORIGIN_NOT_ALLOWED',
+    });
+    const socket = io(world.url, {
+      transports: ['websocket'],
+      forceNew: true,
+      extraHeaders: { Cookie: cookie, Origin: world.url },
+    });
     await nextEvent(socket, 'connect');
     socket.close();
   });
@@ -63,7 +74,11 @@ describe('chat:send', () => {
     const [phone, laptop] = [await user.connect(), await user.connect()];
     const seen = record(laptop);
     const ended = nextEvent(laptop, 'chat:end');
-    const ack = await ask(phone, 'chat:send', { content: 'Hi from the phone', clientMessageId: 'phone-1', model: 'sim/echo' });
+    const ack = await ask(phone, 'chat:send', {
+      content: 'Hi from the phone',
+      clientMessageId: 'phone-1',
+      model: 'sim/echo',
+    });
     expect(ack).toMatchObject({ ok: true, clientMessageId: 'phone-1', duplicate: false });
     const stored = await user.call('GET', `/api/chat/messages/${String(ack.userMessageId)}`);
     expect(stored.body).toMatchObject({ content: 'Hi from the phone', clientMessageId: 'phone-1' });
@@ -72,7 +87,10 @@ describe('chat:send', () => {
     expect(names).toEqual(['chat:created', 'chat:message', 'chat:start', 'chat:delta', 'chat:end']);
     const replyEvents = seen.filter(({ name }) => /start|delta|end/.test(name)).map(({ payload }) => payload);
     for (const event of replyEvents) expect(replyEventSchema.safeParse(event).error).toBeUndefined();
-    const text = replyEvents.filter(({ type }) => type === 'delta').map((delta) => delta.text).join('');
+    const text = replyEvents
+      .filter(({ type }) => type === 'delta')
+      .map((delta) => delta.text)
+      .join('');
     expect(text).toBe('Hi from the phone');
     const again = await ask(phone, 'chat:send', { content: 'Hi from the phone', clientMessageId: 'phone-1' });
     expect(again).toMatchObject({ ok: true, duplicate: true, messageId: ack.messageId, status: 'complete' });
@@ -96,7 +114,11 @@ describe('chat:send', () => {
     const socket = await user.connect();
     const failed = nextEvent(socket, 'chat:failed');
     await ask(socket, 'chat:send', { content: 'x', model: 'sim/500' });
-    expect(await failed).toMatchObject({ status: 'failed', length: 0, error: { code: 'LLM_UNAVAILABLE', status: 503 } });
+    expect(await failed).toMatchObject({
+      status: 'failed',
+      length: 0,
+      error: { code: 'LLM_UNAVAILABLE', status: 503 },
+    });
   });
 });
 
@@ -135,7 +157,11 @@ describe('chat:resume', () => {
     const other = await user.connect();
     expect(await textFrom(other, messageId, 6)).toBe('text');
     const complete = nextEvent(other, 'chat:end');
-    expect(await ask(other, 'chat:resume', { messageId, offset: 10 })).toMatchObject({ ok: true, status: 'complete', length: 10 });
+    expect(await ask(other, 'chat:resume', { messageId, offset: 10 })).toMatchObject({
+      ok: true,
+      status: 'complete',
+      length: 10,
+    });
     await complete;
   });
 });
@@ -146,9 +172,15 @@ describe('the other events', () => {
     const stalled = nextEvent(socket, 'chat:delta');
     const sent = await ask(socket, 'chat:send', { content: 'x', model: 'sim/stall-mid:3' });
     await stalled;
-    expect(await ask(socket, 'chat:stop', { messageId: sent.messageId })).toMatchObject({ ok: true, message: { status: 'stopped' } });
+    expect(await ask(socket, 'chat:stop', { messageId: sent.messageId })).toMatchObject({
+      ok: true,
+      message: { status: 'stopped' },
+    });
     const renamed = nextEvent(other, 'chat:updated', ({ chat }) => chat.title === 'New name');
-    expect(await ask(socket, 'chat:rename', { chatId: sent.chatId, title: 'New name' })).toMatchObject({ ok: true, chat: { title: 'New name' } });
+    expect(await ask(socket, 'chat:rename', { chatId: sent.chatId, title: 'New name' })).toMatchObject({
+      ok: true,
+      chat: { title: 'New name' },
+    });
     await renamed;
     const sessions = await ask(socket, 'chat:sessions', { limit: 1 });
     const overRest = await user.call('GET', '/api/chat/sessions?limit=1');
@@ -159,20 +191,47 @@ describe('the other events', () => {
     const deleted = nextEvent(other, 'chat:deleted');
     expect(await ask(socket, 'chat:delete', { chatId: sent.chatId })).toEqual({ ok: true });
     expect(await deleted).toEqual({ chatId: sent.chatId });
-    expect(await ask(socket, 'chat:history', { chatId: sent.chatId })).toMatchObject({ ok: false, error: { code: 'CHAT_NOT_FOUND' } });
+    expect(await ask(socket, 'chat:history', { chatId: sent.chatId })).toMatchObject({
+      ok: false,
+      error: { code: 'CHAT_NOT_FOUND' },
+    });
   });
 
   test('hostile payloads get an error ack, or none where there is no ack, and hurt nobody', async () => {
     const socket = await user.connect();
-    const hostile = [null, 42, 'text', [], [[]], { content: null }, { content: { $ne: null } }, { content: 'x', role: 'system' },
-      { content: '' }, { content: '\ud800' }, { content: 'x', chatId: { $gt: '' } }, { ['__proto__']: { admin: true } }, Buffer.from('x'), true];
-    const events = ['chat:send', 'chat:resume', 'chat:stop', 'chat:sessions', 'chat:history', 'chat:rename', 'chat:delete', 'auth:refresh'];
+    const hostile = [
+      null,
+      42,
+      'text',
+      [],
+      [[]],
+      { content: null },
+      { content: { $ne: null } },
+      { content: 'x', role: 'system' },
+      { content: '' },
+      { content: '\ud800' },
+      { content: 'x', chatId: { $gt: '' } },
+      { ['__proto__']: { admin: true } },
+      Buffer.from('x'),
+      true,
+    ];
+    const events = [
+      'chat:send',
+      'chat:resume',
+      'chat:stop',
+      'chat:sessions',
+      'chat:history',
+      'chat:rename',
+      'chat:delete',
+      'auth:refresh',
+    ];
     for (const event of events) {
       for (const payload of hostile) {
         socket.emit(event, payload);
         const ack = await ask(socket, event, payload);
         const isFineWithoutInput = event === 'chat:sessions' && (payload === null || JSON.stringify(payload) === '{}');
-        if (!isFineWithoutInput) expect([event, payload, ack.ok, ack.error?.status]).toEqual([event, payload, false, expect.any(Number)]);
+        if (!isFineWithoutInput)
+          expect([event, payload, ack.ok, ack.error?.status]).toEqual([event, payload, false, expect.any(Number)]);
         if (!ack.ok) expect(ack.error.status).toBeLessThan(500);
       }
       socket.emit(event);
@@ -198,8 +257,17 @@ describe('the end of a login', () => {
   test('logout closes the login’s sockets and no others; deletion of the account closes all', async () => {
     const someone = await world.signUp();
     const first = await someone.connect();
-    const login = await someone.call('POST', '/api/auth/login', { username: someone.username, password: someone.password, session: 'token' });
-    const second = io(world.url, { transports: ['websocket'], forceNew: true, reconnection: false, auth: { token: login.body.accessToken } });
+    const login = await someone.call('POST', '/api/auth/login', {
+      username: someone.username,
+      password: someone.password,
+      session: 'token',
+    });
+    const second = io(world.url, {
+      transports: ['websocket'],
+      forceNew: true,
+      reconnection: false,
+      auth: { token: login.body.accessToken },
+    });
     await nextEvent(second, 'connect');
     const dropped = nextEvent(first, 'disconnect');
     await someone.call('POST', '/api/auth/logout');
@@ -207,14 +275,22 @@ describe('the end of a login', () => {
     expect(second.connected).toBe(true);
     const secondDropped = nextEvent(second, 'disconnect');
     const headers = { Authorization: `Bearer ${String(login.body.accessToken)}` };
-    expect((await someone.call('DELETE', '/api/auth/me', { password: someone.password }, { headers })).status).toBe(204);
+    expect((await someone.call('DELETE', '/api/auth/me', { password: someone.password }, { headers })).status).toBe(
+      204,
+    );
     await secondDropped;
   });
 
   test('auth:refresh takes a new token of the same account and no other', async () => {
     const socket = await user.connect();
     const stranger = await world.signUp();
-    expect(await ask(socket, 'auth:refresh', { token: stranger.accessToken })).toMatchObject({ ok: false, error: { code: 'FORBIDDEN' } });
-    expect(await ask(socket, 'auth:refresh', { token: user.accessToken })).toMatchObject({ ok: true, expiresAt: expect.any(String) });
+    expect(await ask(socket, 'auth:refresh', { token: stranger.accessToken })).toMatchObject({
+      ok: false,
+      error: { code: 'FORBIDDEN' },
+    });
+    expect(await ask(socket, 'auth:refresh', { token: user.accessToken })).toMatchObject({
+      ok: true,
+      expiresAt: expect.any(String),
+    });
   });
 });

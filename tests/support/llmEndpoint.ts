@@ -81,22 +81,36 @@ export const startLlmEndpoint = async (): Promise<LlmEndpoint> => {
   };
 };
 
-/** A bare endpoint that does what a test says. */
-export const startBareEndpoint = async (handle: (req: IncomingMessage, res: ServerResponse) => void) => {
+/** Runs a test against a bare endpoint that answers as the test says; it is closed however the test ends. */
+export const withBareEndpoint = async (
+  handle: (req: IncomingMessage, res: ServerResponse) => void,
+  run: (open: (options?: BareOptions) => OpenRouterProvider) => Promise<void>,
+): Promise<void> => {
   const server = http.createServer((req, res) => {
     req.resume();
     handle(req, res);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  return {
-    baseUrl: `http://127.0.0.1:${String(port)}/v1`,
-    close: async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
+  const opened: OpenRouterProvider[] = [];
+  try {
+    await run(({ apiKey = 'a-key', publicUrl = null } = {}) => {
+      const baseUrl = `http://127.0.0.1:${String(port)}/v1`;
+      const made = createOpenRouterProvider({ baseUrl, apiKey, publicUrl, clock: systemClock, timeouts: TIMEOUTS });
+      opened.push(made);
+      return made;
+    });
+  } finally {
+    for (const provider of opened) provider.close();
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
 };
+
+export interface BareOptions {
+  readonly apiKey?: string | null;
+  readonly publicUrl?: string | null;
+}
 
 export interface Collected<T> {
   readonly parts: T[];

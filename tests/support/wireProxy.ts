@@ -78,12 +78,17 @@ export const startWireProxy = async (uri: string): Promise<WireProxy> => {
     keep(upstream, client);
     let isLastWords = false;
     const request = splitter((message) => {
+      if (isCut) return;
       if (isWrite(message)) writesLeft -= 1;
-      if (writesLeft > 0 || isCut) return void (isCut || upstream.write(message));
-      if (!cutsAfter) return cut();
-      isLastWords = true;
-      writesLeft = Infinity;
-      upstream.write(message);
+      if (writesLeft > 0) {
+        upstream.write(message);
+      } else if (cutsAfter) {
+        isLastWords = true;
+        writesLeft = Infinity;
+        upstream.write(message);
+      } else {
+        cut();
+      }
     });
     client.on('data', request);
     upstream.on('data', (chunk: Buffer) => {
@@ -94,7 +99,7 @@ export const startWireProxy = async (uri: string): Promise<WireProxy> => {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address() as AddressInfo;
-  const options = 'directConnection=true&serverSelectionTimeoutMS=100&heartbeatFrequencyMS=500';
+  const options = 'directConnection=true&serverSelectionTimeoutMS=300&heartbeatFrequencyMS=500';
 
   return {
     uri: `mongodb://127.0.0.1:${String(address.port)}/${database}?${options}`,

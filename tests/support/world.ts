@@ -8,7 +8,10 @@ import { loadConfig } from '../../src/config/index.ts';
 import { createLogger } from '../../src/lib/logger.ts';
 import { startNode, type RunningNode } from '../../src/node.ts';
 import { createSimulator, type Simulator } from '../../src/services/llm/simulator/index.ts';
+import { call, PASSWORD, type Answer } from './http.ts';
 import { readEvents, type SseEvent } from './sse.ts';
+
+export { call, PASSWORD, type Answer } from './http.ts';
 
 type Env = Readonly<Record<string, string>>;
 
@@ -47,14 +50,6 @@ export interface World {
   stop(): Promise<void>;
 }
 
-export interface Answer {
-  readonly status: number;
-  readonly headers: Headers;
-  // A test looks at what it expects to be there; a wrong shape fails its expectation.
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
-  readonly body: any;
-}
-
 export interface CallOptions {
   readonly headers?: Env;
 }
@@ -74,8 +69,6 @@ export interface TestUser {
   connect(): Promise<Socket>;
 }
 
-export const PASSWORD = 'Correct-Horse-7';
-
 const memoryStream = (): { stream: Writable; text: () => string } => {
   const chunks: string[] = [];
   const stream = new Writable({
@@ -85,21 +78,6 @@ const memoryStream = (): { stream: Writable; text: () => string } => {
     },
   });
   return { stream, text: () => chunks.join('') };
-};
-
-/** One call; a body is sent as JSON. */
-export const call = async (url: string, init: RequestInit & { json?: unknown } = {}): Promise<Answer> => {
-  const { json, ...rest } = init;
-  const headers = new Headers(rest.headers);
-  if (json !== undefined) headers.set('Content-Type', 'application/json');
-  const response = await fetch(url, {
-    ...rest,
-    headers,
-    ...(json === undefined ? {} : { body: JSON.stringify(json) }),
-  });
-  const text = await response.text();
-  const isJson = /json/.test(response.headers.get('Content-Type') ?? '');
-  return { status: response.status, headers: response.headers, body: isJson && text !== '' ? JSON.parse(text) : text };
 };
 
 const connectSocket = (url: string, token: string): Promise<Socket> =>

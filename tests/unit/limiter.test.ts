@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { enforceLimit, ipKey, userKey } from '../../src/services/limits/index.ts';
-import { createMemoryLimiter } from '../../src/services/limits/limiter.memory.ts';
+import { createMemoryLimiter } from '../../src/services/limits/memoryLimiter.ts';
 
 const MINUTE_MS = 60_000;
 

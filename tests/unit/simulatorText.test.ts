@@ -48,6 +48,13 @@ describe('what the simulator says', () => {
       expect(masked).not.toContain(word);
   });
 
+  test('a secret beyond what is looked at does not slip through by its first half', () => {
+    const content = `${'a1'.repeat(494)} Bearer hunter2hunter2`;
+    expect(content.indexOf('hunter')).toBeLessThan(1000);
+    expect(content.length).toBeGreaterThan(1000);
+    expect(newcomerText([user(content)])).not.toContain('hunt');
+  });
+
   test('ordinary words stay', () => {
     const text = 'What is the weather in Donaudampfschifffahrtsgesellschaft on 2026-11-21?';
     expect(maskSecrets(text)).toBe(text);

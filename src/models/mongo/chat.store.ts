@@ -1,41 +1,11 @@
 import { trusted, type QueryFilter } from 'mongoose';
 import type { Clock } from '../../lib/clock.ts';
-import type { Chat } from '../entities.ts';
 import type { ChatPage, ChatStore } from '../stores.ts';
 import type { ChatRow } from './chat.model.ts';
+import { liveChat, toChat, toChatRow } from './chat.rows.ts';
 import { insertRow, type Collections } from './collections.ts';
 import type { Intents } from './intents.ts';
 import type { Removals } from './removals.ts';
-
-export const toChatRow = ({ id, ...chat }: Chat): ChatRow => ({
-  _id: id,
-  ...chat,
-  titleKey: chat.title.toLowerCase(),
-  clearedSeq: 0,
-  deleted: false,
-  removedBy: null,
-  removedAt: null,
-  sweepAt: null,
-});
-
-export const toChat = (row: ChatRow): Chat => ({
-  id: row._id,
-  ownerId: row.ownerId,
-  createdBy: row.createdBy,
-  title: row.title,
-  model: row.model,
-  systemPrompt: row.systemPrompt,
-  activeLeafId: row.activeLeafId,
-  messageCount: row.messageCount,
-  lastMessagePreview: row.lastMessagePreview,
-  lastSeq: row.lastSeq,
-  createdAt: row.createdAt,
-  updatedAt: row.updatedAt,
-  rev: row.rev,
-});
-
-/** A chat that is there, by its full key. */
-export const liveChat = (ownerId: string, chatId: string) => ({ _id: chatId, ownerId, deleted: false });
 
 /** Text as a pattern that matches it and nothing else; NUL spelled out, since patterns may not hold one. */
 const literally = (text: string): string =>

@@ -1,3 +1,4 @@
+import { trusted } from 'mongoose';
 import type { Message, MessageStatus } from '../entities.ts';
 import type { Collections } from './collections.ts';
 import { UNFINISHED, type MessageRow } from './message.model.ts';
@@ -40,9 +41,20 @@ export const toMessage = (row: MessageRow, content = row.content): Message => ({
   rev: row.rev,
 });
 
-/** The rows as entities, in their order; one read for the logs of all replies among them that are not final. */
+/**
+ * The rows as entities, in their order. Replies among them that are not final get the text of their logs; then they are
+ * looked at again, since one that was settled between the two reads has dropped its log and keeps its text itself.
+ */
 export const toMessages = async (collections: Collections, rows: readonly MessageRow[]): Promise<Message[]> => {
   const unfinished = rows.filter(isUnfinished).map(({ _id, ownerId }) => ({ messageId: _id, ownerId }));
+  if (unfinished.length === 0) return rows.map((row) => toMessage(row));
   const texts = await readLogs(collections, unfinished);
-  return rows.map((row) => (isUnfinished(row) ? toMessage(row, texts.get(row._id) ?? '') : toMessage(row)));
+  const ids = trusted({ $in: unfinished.map(({ messageId }) => messageId) });
+  const settled = await collections.messages.find({ _id: ids, status: trusted({ $nin: UNFINISHED }) }).lean();
+  const settledById = new Map(settled.map((row) => [row._id, row]));
+  return rows.map((row) => {
+    if (!isUnfinished(row)) return toMessage(row);
+    const end = settledById.get(row._id);
+    return end ? toMessage(end) : toMessage(row, texts.get(row._id) ?? '');
+  });
 };

@@ -1,7 +1,7 @@
 import { trusted } from 'mongoose';
 import type { Clock } from '../../lib/clock.ts';
 import type { ChatRow } from './chat.model.ts';
-import { liveChat } from './chat.store.ts';
+import { liveChat } from './chat.rows.ts';
 import { RELAXED, type Collections } from './collections.ts';
 import type { CarryOut } from './intents.ts';
 import { logsOf, logsOfOwner } from './replyLog.ts';

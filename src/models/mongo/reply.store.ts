@@ -2,7 +2,7 @@ import { trusted } from 'mongoose';
 import type { Lease, Turn } from '../entities.ts';
 import type { MessageStore, ReplyEnd } from '../stores.ts';
 import type { ChatRow } from './chat.model.ts';
-import { liveChat, toChat } from './chat.store.ts';
+import { liveChat, toChat } from './chat.rows.ts';
 import { insertMissing, RELAXED, type Collections } from './collections.ts';
 import { RUNNING, UNFINISHED, type MessageRow } from './message.model.ts';
 import { toMessage, toMessages } from './message.rows.ts';

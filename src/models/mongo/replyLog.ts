@@ -34,7 +34,6 @@ export const readLogs = async (
   replies: readonly ReplyKey[],
 ): Promise<ReadonlyMap<string, string>> => {
   const texts = new Map<string, string>();
-  if (replies.length === 0) return texts;
   const entries = await replyLog.find(logsOf(replies)).sort({ _id: 1 }).lean();
   for (const { messageId, offset, text } of entries) {
     const before = texts.get(messageId) ?? '';

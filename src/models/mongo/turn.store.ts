@@ -1,7 +1,7 @@
 import { trusted } from 'mongoose';
 import { ChatFullError, MissingReferenceError, StoreUnavailableError } from '../errors.ts';
 import type { MessageStore, NewTurn, StoredTurn } from '../stores.ts';
-import { liveChat, toChat } from './chat.store.ts';
+import { liveChat, toChat } from './chat.rows.ts';
 import { insertRow, type Collections } from './collections.ts';
 import { isDuplicateKey } from './errors.ts';
 import { createKeyedLock } from './keyedLock.ts';

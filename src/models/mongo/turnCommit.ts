@@ -1,7 +1,7 @@
 import { trusted } from 'mongoose';
 import type { Clock } from '../../lib/clock.ts';
 import type { ChatRow } from './chat.model.ts';
-import { liveChat } from './chat.store.ts';
+import { liveChat } from './chat.rows.ts';
 import { insertMissing, RELAXED, type Collections } from './collections.ts';
 import { logsOf } from './replyLog.ts';
 import type { TurnContent, TurnRow } from './turn.model.ts';

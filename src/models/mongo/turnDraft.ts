@@ -3,7 +3,7 @@ import type { Message } from '../entities.ts';
 import { ChatFullError, MissingReferenceError } from '../errors.ts';
 import type { NewTurn } from '../stores.ts';
 import type { ChatRow } from './chat.model.ts';
-import { liveChat, toChatRow } from './chat.store.ts';
+import { liveChat, toChatRow } from './chat.rows.ts';
 import type { Collections } from './collections.ts';
 import { UNFINISHED } from './message.model.ts';
 import { toMessage, toMessageRow } from './message.rows.ts';

@@ -36,7 +36,7 @@ export interface Operation {
 export const isRead = (method: string): boolean => /^(find|list|has|count)[A-Z]/.test(method);
 
 /** Calls that survive the death of the process but need not survive a power loss, and so need not wait for the disk. */
-const RELAXED: ReadonlySet<string> = new Set(['appendLog', 'renewLeases', 'ping']);
+const RELAXED: ReadonlySet<string> = new Set(['startReply', 'appendLog', 'renewLeases', 'ping']);
 
 export const isDurable = (operation: Operation): boolean => !RELAXED.has(operation.method);
 

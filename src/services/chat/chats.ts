@@ -88,7 +88,8 @@ export const createChats = (options: ChatsOptions): Chats => {
 
     listChats: async (actor, { limit, cursor, q, sort }) => {
       const after = cursor === undefined ? null : cursors.chats.decode(cursor);
-      if (after && after[0] !== sort) throw new AppError('CURSOR_INVALID', { detail: 'The cursor belongs to another sort' });
+      if (after && after[0] !== sort)
+        throw new AppError('CURSOR_INVALID', { detail: 'The cursor belongs to another sort' });
       const chats = await stores.chats.listChats(actor.ownerId, {
         sort,
         titleQuery: q ?? null,
@@ -98,7 +99,10 @@ export const createChats = (options: ChatsOptions): Chats => {
       const items = chats.slice(0, limit);
       const last = items.at(-1);
       const hasMore = chats.length > limit && last !== undefined;
-      return { items, nextCursor: hasMore ? cursors.chats.encode(sort, sortTime(last, sort).getTime(), last.id) : null };
+      return {
+        items,
+        nextCursor: hasMore ? cursors.chats.encode(sort, sortTime(last, sort).getTime(), last.id) : null,
+      };
     },
 
     updateChat: async (actor, chatId, changes) => {

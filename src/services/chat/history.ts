@@ -52,7 +52,10 @@ export const createHistory = ({ stores, replies }: HistoryOptions): History => {
     if (fromId === null) return { items: [], nextCursor: null };
     const page = await stores.messages.listBranch(actor.ownerId, chatId, fromId, query.limit);
     const nextId = page.at(-1)?.parentId ?? null;
-    return { items: page.reverse().map(withLiveText), nextCursor: nextId === null ? null : cursors.branch.encode(nextId) };
+    return {
+      items: page.reverse().map(withLiveText),
+      nextCursor: nextId === null ? null : cursors.branch.encode(nextId),
+    };
   };
 
   const treePage = async (actor: Actor, chatId: string, query: ListMessages): Promise<Page<Message>> => {
@@ -73,17 +76,11 @@ export const createHistory = ({ stores, replies }: HistoryOptions): History => {
     getMessage: async (actor, messageId) => withLiveText(await getMessage(actor, messageId)),
     getReply: async (actor, messageId) => {
       const message = await getAssistantMessage(actor, messageId);
-      return replies.handle(message, await clientIdOf(stores, message));
+      return replies.handle(message, message.clientMessageId ?? '');
     },
     stopReply: async (actor, messageId) => {
       await replies.stop(await getAssistantMessage(actor, messageId));
       return getMessage(actor, messageId);
     },
   };
-};
-
-/** The client's name for the question that a reply answers; `start` tells it. */
-const clientIdOf = async (stores: Pick<Stores, 'messages'>, reply: Message): Promise<string> => {
-  const question = reply.parentId === null ? null : await stores.messages.findMessage(reply.ownerId, reply.parentId);
-  return question?.clientMessageId ?? '';
 };

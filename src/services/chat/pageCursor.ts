@@ -21,7 +21,16 @@ const decode = <T>(schema: z.ZodType<T>, cursor: string): T => {
 
 /** Opaque to clients. It carries no right: every page is read with the owner's id in the key. */
 export const cursors = {
-  chats: { encode: (...parts: z.infer<typeof chatCursor>) => encode(parts), decode: (cursor: string) => decode(chatCursor, cursor) },
-  branch: { encode: (id: string) => encode(['branch', id]), decode: (cursor: string) => decode(branchCursor, cursor)[1] },
-  tree: { encode: (beforeSeq: number) => encode(['tree', beforeSeq]), decode: (cursor: string) => decode(treeCursor, cursor)[1] },
+  chats: {
+    encode: (...parts: z.infer<typeof chatCursor>) => encode(parts),
+    decode: (cursor: string) => decode(chatCursor, cursor),
+  },
+  branch: {
+    encode: (id: string) => encode(['branch', id]),
+    decode: (cursor: string) => decode(branchCursor, cursor)[1],
+  },
+  tree: {
+    encode: (beforeSeq: number) => encode(['tree', beforeSeq]),
+    decode: (cursor: string) => decode(treeCursor, cursor)[1],
+  },
 };

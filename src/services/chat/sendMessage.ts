@@ -77,7 +77,11 @@ export const createSendMessage = (options: SendMessageOptions): SendMessageUseCa
     chatId: input.chatId ?? newId(),
     newChat:
       input.chatId === undefined
-        ? { title: shorten(input.content, TITLE_CHARS) || 'New chat', model: null, systemPrompt: input.systemPrompt ?? null }
+        ? {
+            title: shorten(input.content, TITLE_CHARS) || 'New chat',
+            model: null,
+            systemPrompt: input.systemPrompt ?? null,
+          }
         : null,
     parentId: input.parentId,
     userMessage: { id: newId(), content: input.content },
@@ -102,7 +106,8 @@ export const createSendMessage = (options: SendMessageOptions): SendMessageUseCa
 
   const reattach = (known: StoredTurn, input: SendMessage, clientMessageId: string): SentMessage => {
     if (known.fingerprint !== fingerprintOf(input)) throw new AppError('IDEMPOTENCY_CONFLICT');
-    if (!known.turn) throw new AppError('MESSAGE_NOT_FOUND', { detail: 'The message was sent before and deleted since' });
+    if (!known.turn)
+      throw new AppError('MESSAGE_NOT_FOUND', { detail: 'The message was sent before and deleted since' });
     const { chat, userMessage, reply } = known.turn;
     return { chat, userMessage, reply: replies.handle(reply, clientMessageId), clientMessageId, duplicate: true };
   };
@@ -111,7 +116,12 @@ export const createSendMessage = (options: SendMessageOptions): SendMessageUseCa
   const applySystemPrompt = async (turn: Turn, input: SendMessage): Promise<Turn> => {
     if (input.systemPrompt === undefined || input.systemPrompt === turn.chat.systemPrompt) return turn;
     const { ownerId, id } = turn.chat;
-    const chat = await stores.chats.updateChat(ownerId, id, { systemPrompt: input.systemPrompt }, new Date(clock.now()));
+    const chat = await stores.chats.updateChat(
+      ownerId,
+      id,
+      { systemPrompt: input.systemPrompt },
+      new Date(clock.now()),
+    );
     return { ...turn, chat: chat ?? turn.chat };
   };
 
@@ -130,37 +140,38 @@ export const createSendMessage = (options: SendMessageOptions): SendMessageUseCa
   const findKnown = async (actor: Actor, input: SendMessage): Promise<SentMessage | null> => {
     const id = input.clientMessageId;
     if (id === undefined) return null;
-    metrics.storeRead('findTurn');
     const known = await stores.messages.findTurn(actor.ownerId, id);
     return known && reattach(known, input, id);
   };
 
   /** `whenBusy: interrupt`: ends what runs or waits in the chat, so that this message is next. */
   const interrupt = async (actor: Actor, chatId: string): Promise<void> => {
-    metrics.storeRead('listUnfinished');
     const unfinished = await stores.messages.listUnfinished(actor.ownerId, chatId);
     await Promise.all(unfinished.map((message) => replies.stop(message)));
   };
 
-  return async (actor, input) => {
-    rules.checkContent(input.content);
-    if (typeof input.parentId === 'string' && input.chatId === undefined) {
-      throw new AppError('VALIDATION_FAILED', { errors: [{ path: 'chatId', message: 'is needed with parentId' }] });
-    }
+  /** Lets a message in; or, if it is known, gives its first send, even where a new one would be refused. */
+  const admitOrFind = async (actor: Actor, input: SendMessage): Promise<SentMessage | null> => {
     try {
       await admit(actor, input);
+      return null;
     } catch (refusal) {
-      // A known message is answered by its first send, even where a new one would be refused.
       const known = await findKnown(actor, input);
       if (known) return known;
       throw refusal;
     }
-    if (input.whenBusy === 'interrupt' && input.chatId !== undefined) {
-      // A repetition must not end the very reply it asks for.
-      const known = await findKnown(actor, input);
-      if (known) return known;
-      await interrupt(actor, input.chatId);
-    }
+  };
+
+  /** With `interrupt`: ends what runs in the chat; unless the message is known, or a repetition would end its own reply. */
+  const interruptOrFind = async (actor: Actor, input: SendMessage): Promise<SentMessage | null> => {
+    if (input.whenBusy !== 'interrupt' || input.chatId === undefined) return null;
+    const known = await findKnown(actor, input);
+    if (known) await limiter.undo(userKey(actor.userId));
+    else await interrupt(actor, input.chatId);
+    return known;
+  };
+
+  const storeAndBegin = async (actor: Actor, input: SendMessage): Promise<SentMessage> => {
     const clientMessageId = input.clientMessageId ?? newId();
     const stored = await store(newTurn(actor, input, clientMessageId));
     if (!stored.created || !stored.turn) {
@@ -169,5 +180,13 @@ export const createSendMessage = (options: SendMessageOptions): SendMessageUseCa
     }
     requestContext.set({ chatId: stored.turn.chat.id });
     return begin(stored.turn, input, clientMessageId);
+  };
+
+  return async (actor, input) => {
+    rules.checkContent(input.content);
+    if (typeof input.parentId === 'string' && input.chatId === undefined) {
+      throw new AppError('VALIDATION_FAILED', { errors: [{ path: 'chatId', message: 'is needed with parentId' }] });
+    }
+    return (await admitOrFind(actor, input)) ?? (await interruptOrFind(actor, input)) ?? storeAndBegin(actor, input);
   };
 };

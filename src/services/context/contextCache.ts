@@ -19,7 +19,10 @@ export interface ContextCache {
 const MESSAGE_OVERHEAD_BYTES = 300;
 
 const sizeOf = (branch: CachedBranch): number =>
-  branch.messages.reduce((sum, message) => sum + message.content.length * 2 + MESSAGE_OVERHEAD_BYTES, MESSAGE_OVERHEAD_BYTES);
+  branch.messages.reduce(
+    (sum, message) => sum + message.content.length * 2 + MESSAGE_OVERHEAD_BYTES,
+    MESSAGE_OVERHEAD_BYTES,
+  );
 
 /** Recent chats' branches, bounded in bytes; the least recently used chat goes first. */
 export const createContextCache = (maxBytes: number): ContextCache => {

@@ -63,7 +63,6 @@ export const createContextService = (options: ContextOptions): ContextService =>
 
   const load = async (question: Message): Promise<CachedBranch> => {
     metrics.contextCache('miss');
-    metrics.storeRead('listBranch');
     const newestFirst = await messages.listBranch(question.ownerId, question.chatId, question.id, limits.maxMessages);
     const branch = newestFirst.reverse().map(toContextMessage);
     return { messages: branch, reachesRoot: branch[0]?.parentId === null };
@@ -106,10 +105,7 @@ export const createContextService = (options: ContextOptions): ContextService =>
   /** Keeps a little more than a window, so that the cache does not grow with the chat. */
   const keep = (chatId: string, branch: CachedBranch): void => {
     const excess = branch.messages.length - limits.maxMessages * 2;
-    cache.set(
-      chatId,
-      excess > 0 ? { messages: branch.messages.slice(excess), reachesRoot: false } : branch,
-    );
+    cache.set(chatId, excess > 0 ? { messages: branch.messages.slice(excess), reachesRoot: false } : branch);
   };
 
   return {

@@ -3,7 +3,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Metrics } from '../../lib/metrics.ts';
 import type { Limiter } from './limiter.ts';
-import { createMemoryLimiter } from './limiter.memory.ts';
+import { createMemoryLimiter } from './memoryLimiter.ts';
 
 export { ipKey, userKey } from './keys.ts';
 export { enforceLimit, limitError, type Limiter, type LimitState } from './limiter.ts';

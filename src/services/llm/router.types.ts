@@ -16,7 +16,7 @@ export interface ModelState {
   readonly weight: number;
   readonly requests: number;
   readonly failures: number;
-  /** Whether `auto` would take it for the next message. */
+  /** Whether `auto` would take it for the next message; of none where the chat decides. */
   readonly next: boolean;
 }
 

@@ -59,8 +59,7 @@ const drain = (body: IncomingMessage): void => {
   body.resume();
 };
 
-const asError = (reason: unknown): Error =>
-  Error.isError(reason) ? reason : new Error('aborted', { cause: reason });
+const asError = (reason: unknown): Error => (Error.isError(reason) ? reason : new Error('aborted', { cause: reason }));
 
 /** Follows the body's events and turns them into parts; returns what the consumer side needs. */
 const follow = (body: IncomingMessage, { signal, watchdog, toError }: ReadOptions) => {
@@ -70,7 +69,7 @@ const follow = (body: IncomingMessage, { signal, watchdog, toError }: ReadOption
   const answer = createAnswer({
     toError,
     emit: (part) => {
-      if (part.type === 'delta' || part.type === 'reasoning') watchdog.tokenArrived();
+      watchdog.tokenArrived();
       queue.push(part);
     },
   });

@@ -39,10 +39,16 @@ const STOPPED: Readonly<Record<StopReason, Ending>> = {
 export const endingOf = (error: unknown): Ending => {
   if (error instanceof ReplyStopped) return STOPPED[error.reason];
   if (error instanceof ProviderError) {
-    return { status: 'failed', error: { code: CODE_OF_KIND[error.kind], detail: null, retryAfterMs: error.retryAfterMs } };
+    return {
+      status: 'failed',
+      error: { code: CODE_OF_KIND[error.kind], detail: null, retryAfterMs: error.retryAfterMs },
+    };
   }
   if (error instanceof AppError) {
-    return { status: 'failed', error: { code: error.code, detail: error.detail ?? null, retryAfterMs: error.retryAfterMs ?? null } };
+    return {
+      status: 'failed',
+      error: { code: error.code, detail: error.detail ?? null, retryAfterMs: error.retryAfterMs ?? null },
+    };
   }
   return { status: 'failed', error: { code: 'INTERNAL', detail: null, retryAfterMs: null } };
 };

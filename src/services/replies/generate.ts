@@ -48,9 +48,11 @@ export const createGenerate = (options: GenerateOptions): Generate => {
     if (progress.firstTokenAt === null) {
       progress.firstTokenAt = clock.now();
       // Only a status for readers: if it fails, the log's text says the same.
-      messages.startReply(reply.ownerId, reply.messageId, progress.model ?? '', new Date(clock.now())).catch((error: unknown) => {
-        log.warn('could not mark the reply as streaming', { err: error });
-      });
+      messages
+        .startReply(reply.ownerId, reply.messageId, progress.model ?? '', new Date(clock.now()))
+        .catch((error: unknown) => {
+          log.warn('could not mark the reply as streaming', { err: error });
+        });
     }
     reply.append(text);
     replyLog.add(reply);
@@ -77,7 +79,11 @@ export const createGenerate = (options: GenerateOptions): Generate => {
     }
   };
 
-  const stream = async (reply: LiveReply, request: { question: Message; model: string }, progress: Progress): Promise<void> => {
+  const stream = async (
+    reply: LiveReply,
+    request: { question: Message; model: string },
+    progress: Progress,
+  ): Promise<void> => {
     const window = await context.build(reply.chat, request.question);
     reply.signal.throwIfAborted();
     const parts = router.stream({ model: request.model, chatId: reply.chatId, messages: window }, reply.signal);
@@ -128,7 +134,10 @@ export const createGenerate = (options: GenerateOptions): Generate => {
     } catch (error) {
       ending = endingOf(error);
       const level = ending.status !== 'failed' ? 'info' : ending.error?.code === 'INTERNAL' ? 'error' : 'warn';
-      log[level]('reply ended early', { messageId: reply.messageId, reason: error instanceof ReplyStopped ? error.reason : error });
+      log[level]('reply ended early', {
+        messageId: reply.messageId,
+        reason: error instanceof ReplyStopped ? error.reason : error,
+      });
     }
     replyLog.remove(reply);
     const now = clock.now();
@@ -139,7 +148,10 @@ export const createGenerate = (options: GenerateOptions): Generate => {
       model: progress.model,
       finishReason: progress.finishReason,
       usage: progress.usage,
-      latencyMs: { firstToken: progress.firstTokenAt === null ? null : progress.firstTokenAt - startedAt, total: now - startedAt },
+      latencyMs: {
+        firstToken: progress.firstTokenAt === null ? null : progress.firstTokenAt - startedAt,
+        total: now - startedAt,
+      },
       segments: null,
       preview: content === '' ? null : preview(content),
       at: new Date(now),

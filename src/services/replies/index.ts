@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Metrics } from '../../lib/metrics.ts';
@@ -68,7 +69,8 @@ export const createRepliesService = (options: RepliesOptions): RepliesService =>
     await generate(reply, question, model);
     const { chat } = await reply.done;
     // A turn of the loop later: whoever follows the reply learns of its end before the chat's new preview.
-    setImmediate(() => events.publish('chatUpdated', { ownerId: reply.ownerId, chat }));
+    await setImmediate();
+    events.publish('chatUpdated', { ownerId: reply.ownerId, chat });
   };
 
   const turns = createTurnQueue({ messages: stores.messages, lease, run, clock, logger });
@@ -92,7 +94,8 @@ export const createRepliesService = (options: RepliesOptions): RepliesService =>
     const ids = [...live.keys()];
     if (ids.length === 0) return;
     const held = new Set(await stores.messages.renewLeases(nodeId, ids, lease().until));
-    for (const id of ids) if (!held.has(id) && live.get(id)?.current().status !== 'queued') live.get(id)?.stop('lease-lost');
+    for (const id of ids)
+      if (!held.has(id) && live.get(id)?.current().status !== 'queued') live.get(id)?.stop('lease-lost');
   };
 
   const renewal = setInterval(() => {
@@ -115,8 +118,16 @@ export const createRepliesService = (options: RepliesOptions): RepliesService =>
       if (reply) await stopAll([reply], 'stopped');
       else await reaper.finish(message, { status: 'stopped', error: null });
     },
-    stopChat: (chatId) => stopAll([...live.values()].filter((reply) => reply.chatId === chatId), 'deleted'),
-    stopOwner: (ownerId) => stopAll([...live.values()].filter((reply) => reply.ownerId === ownerId), 'deleted'),
+    stopChat: (chatId) =>
+      stopAll(
+        [...live.values()].filter((reply) => reply.chatId === chatId),
+        'deleted',
+      ),
+    stopOwner: (ownerId) =>
+      stopAll(
+        [...live.values()].filter((reply) => reply.ownerId === ownerId),
+        'deleted',
+      ),
     get running() {
       return live.size;
     },
@@ -131,6 +142,8 @@ export const createRepliesService = (options: RepliesOptions): RepliesService =>
       }, graceMs);
       await Promise.all(running.map((reply) => reply.done));
       clearTimeout(late);
+      // The followers were woken in this turn of the loop: they tell the end before their connections are closed.
+      await setImmediate();
       clearInterval(renewal);
       replyLog.close();
     },

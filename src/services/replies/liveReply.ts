@@ -112,8 +112,8 @@ export const createLiveReply = ({ chat, reply, clientMessageId }: LiveReplyOptio
   async function* follow(offset: number, signal: AbortSignal): AsyncGenerator<ReplyEvent> {
     const position = { offset: Math.min(offset, text.length), mark: 0 };
     const live: ReplyEvent[] = [];
-    let wakeUp = Promise.withResolvers<void>();
-    const follower = (): void => wakeUp.resolve();
+    let wakeUp = Promise.withResolvers<unknown>();
+    const follower = (): void => wakeUp.resolve(null);
     const onReasoning = (event: ReplyEvent): void => {
       live.push(event);
       follower();

@@ -54,7 +54,7 @@ export const createReaper = (options: ReaperOptions): Reaper => {
       stores.chats.findChat(reply.ownerId, reply.chatId),
       reply.parentId === null ? null : stores.messages.findMessage(reply.ownerId, reply.parentId),
     ]);
-    if (chat && userMessage) start({ chat, userMessage, reply }, userMessage.clientMessageId ?? userMessage.id);
+    if (chat && userMessage) start({ chat, userMessage, reply }, reply.clientMessageId ?? '');
     else await finish(reply, { status: 'interrupted', error: INTERRUPTED });
   };
 

@@ -34,7 +34,7 @@ export const createReplyLog = (messages: Pick<MessageStore, 'appendLog'>, logger
   let timer: NodeJS.Timeout | null = null;
 
   const schedule = (delayMs: number): void => {
-    if (timer || isWriting || isClosed || waiting.size === 0) return;
+    if (timer || isWriting || isClosed || (waiting.size === 0 && !unconfirmed)) return;
     timer = setTimeout(() => {
       timer = null;
       void flush();
@@ -51,21 +51,26 @@ export const createReplyLog = (messages: Pick<MessageStore, 'appendLog'>, logger
     return batch;
   };
 
+  /**
+   * A write that failed may have happened nevertheless, and an entry that is there stays as it is: so the same entries are
+   * tried again, unchanged, before any later ones.
+   */
+  let unconfirmed: Map<LiveReply, LogEntry> | null = null;
+
   const flush = async (): Promise<void> => {
-    const batch = take();
+    const batch = unconfirmed ?? take();
     if (batch.size === 0) return;
     isWriting = true;
-    let delayMs = TICK_MS;
     try {
       await messages.appendLog([...batch.values()]);
+      unconfirmed = null;
       for (const [reply, entry] of batch) reply.show(entry.text.length);
     } catch (error) {
       log.warn('reply text could not be stored, trying again', { replies: batch.size, err: error });
-      for (const reply of batch.keys()) waiting.add(reply);
-      delayMs = RETRY_MS;
+      unconfirmed = batch;
     }
     isWriting = false;
-    schedule(delayMs);
+    schedule(unconfirmed ? RETRY_MS : TICK_MS);
   };
 
   return {
@@ -73,7 +78,11 @@ export const createReplyLog = (messages: Pick<MessageStore, 'appendLog'>, logger
       waiting.add(reply);
       schedule(reply.unshown().offset === 0 ? 0 : TICK_MS);
     },
-    remove: (reply) => void waiting.delete(reply),
+    remove: (reply) => {
+      waiting.delete(reply);
+      unconfirmed?.delete(reply);
+      if (unconfirmed?.size === 0) unconfirmed = null;
+    },
     close: () => {
       isClosed = true;
       if (timer) clearTimeout(timer);

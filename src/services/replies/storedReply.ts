@@ -40,7 +40,7 @@ export const createStoredReply = ({ stores, message, clientMessageId }: StoredRe
   async function* follow(offset: number, signal: AbortSignal): AsyncGenerator<ReplyEvent> {
     if (offset === 0) yield startEventOf(latest, clientMessageId);
     let position = offset;
-    while (!signal.aborted) {
+    for (;;) {
       const seen = latest;
       yield* textEvents(seen, position);
       position = seen.content.length;
@@ -49,7 +49,8 @@ export const createStoredReply = ({ stores, message, clientMessageId }: StoredRe
         return;
       }
       await delay(POLL_MS, undefined, { ref: false, signal }).catch(() => undefined);
-      if (!signal.aborted) await reload();
+      if (signal.aborted) return;
+      await reload();
     }
   }
 

@@ -72,7 +72,8 @@ export const createTurnQueue = (options: TurnQueueOptions): TurnQueue => {
     await waitUntilFirst(turn);
     if (closing.signal.aborted) return;
     const isOurs =
-      reply.signal.aborted || (await messages.claimReply(reply.ownerId, reply.messageId, lease(), new Date(clock.now())));
+      reply.signal.aborted ||
+      (await messages.claimReply(reply.ownerId, reply.messageId, lease(), new Date(clock.now())));
     if (isOurs) await run(reply, question, model);
     else await adopt(turn);
   };

@@ -207,6 +207,19 @@ export const replyStoreContract = (open: () => Promise<Stores>): void => {
       expect(await stores.messages.findMessage(reply.ownerId, reply.id)).toEqual(settled?.reply);
     });
 
+    test('read 30 times while it is settled, has the text of its log or of its end, never less', async () => {
+      const { reply } = await pending();
+      const { ownerId, id: messageId } = reply;
+      await stores.messages.appendLog([{ ownerId, messageId, offset: 0, text: 'so far' }]);
+      const read = () => stores.messages.findMessage(ownerId, messageId);
+      const before = times(15, read);
+      const settling = stores.messages.settleReply(ownerId, messageId, replyEnd());
+      const found = await Promise.all([...before, ...times(15, read)]);
+      await settling;
+      const seen = new Set(found.map((message) => `${String(message?.status)}: ${String(message?.content)}`));
+      expect([...seen].filter((text) => !['pending: so far', 'complete: Fine.'].includes(text))).toEqual([]);
+    });
+
     test('a log entry that comes after the end, changes nothing', async () => {
       const { reply } = await pending();
       const settled = await stores.messages.settleReply(reply.ownerId, reply.id, replyEnd());

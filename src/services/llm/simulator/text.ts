@@ -6,13 +6,20 @@ export interface SimulatedMessage {
 }
 
 const MAX_EXCERPT_CHARS = 60;
+const MASKED_CHARS = 1000;
 
 const lastUserText = (messages: readonly SimulatedMessage[]): string =>
   messages.findLast(({ role }) => role === 'user')?.content ?? '';
 
-/** The beginning of what the user wrote, on one line and without secrets; whole characters only. */
+/**
+ * The beginning of what the user wrote, on one line and without secrets; whole characters only. Masking sees only as
+ * much as it has to, since its patterns are not linear; a word cut there is dropped, as it may be half a secret.
+ */
 const excerptOf = (content: string): string => {
-  const line = maskSecrets(content).replace(/\s+/g, ' ').trim();
+  const isLong = content.length > MASKED_CHARS;
+  const line = maskSecrets(isLong ? content.slice(0, MASKED_CHARS).replace(/\S+$/, '') : content)
+    .replace(/\s+/g, ' ')
+    .trim();
   const characters = [...line];
   return characters.length > MAX_EXCERPT_CHARS ? `${characters.slice(0, MAX_EXCERPT_CHARS).join('')}…` : line;
 };
