@@ -73,7 +73,7 @@ describe('chat:send', () => {
   test('a message, sent, is acknowledged when durable and told as message, start, deltas and end, to every device', async () => {
     const [phone, laptop] = [await user.connect(), await user.connect()];
     const seen = record(laptop);
-    const ended = nextEvent(laptop, 'chat:end');
+    const updated = nextEvent(laptop, 'chat:updated');
     const ack = await ask(phone, 'chat:send', {
       content: 'Hi from the phone',
       clientMessageId: 'phone-1',
@@ -82,9 +82,9 @@ describe('chat:send', () => {
     expect(ack).toMatchObject({ ok: true, clientMessageId: 'phone-1', duplicate: false });
     const stored = await user.call('GET', `/api/chat/messages/${String(ack.userMessageId)}`);
     expect(stored.body).toMatchObject({ content: 'Hi from the phone', clientMessageId: 'phone-1' });
-    await ended;
+    await updated;
     const names = seen.map(({ name }) => name).filter((name, index, all) => name !== all[index - 1]);
-    expect(names).toEqual(['chat:created', 'chat:message', 'chat:start', 'chat:delta', 'chat:end']);
+    expect(names).toEqual(['chat:created', 'chat:message', 'chat:start', 'chat:delta', 'chat:end', 'chat:updated']);
     const replyEvents = seen.filter(({ name }) => /start|delta|end/.test(name)).map(({ payload }) => payload);
     for (const event of replyEvents) expect(replyEventSchema.safeParse(event).error).toBeUndefined();
     const text = replyEvents

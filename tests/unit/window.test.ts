@@ -26,7 +26,7 @@ describe('chooseWindow', () => {
     ['a question that was never answered is a turn of its own', 'uuau', 20, 2, '3'],
     ['a branch cut in the midst begins with a question', 'auau', 20, 100, '123'],
     ['a reply with two messages stays with its question', 'uaaau', 4, 100, '4'],
-  ])('%s', (_name, roles, maxMessages, maxTokens, expected) => {
+  ] as const)('%s', (_name, ...[roles, maxMessages, maxTokens, expected]) => {
     expect(windowOf(roles, maxMessages, maxTokens)).toBe(expected);
   });
 
