@@ -43,6 +43,8 @@ describe('an answer', () => {
     ['malformed:3', 'word1 word2'],
     ['no-done', words(8)],
     ['done-then-open-socket', words(8)],
+    ['done-then-late-end:30', words(8)],
+    ['finish-then-open-socket', words(8)],
   ])('of mode %s arrives whole, with its books, and the finish last', async (mode, text) => {
     const answer = await ask(endpoint.provider(), mode);
     expect(answer).toMatchObject({ text, error: null });
@@ -240,6 +242,12 @@ describe('the request', () => {
     const provider = endpoint.provider();
     for (const mode of ['words:1', 'ok', '500', 'echo']) await ask(provider, mode);
     expect(new Set(endpoint.simulator.log.slice(-4).map(({ clientPort }) => clientPort)).size).toBe(1);
+  });
+
+  test('leaves a connection whose answer ends late to be used again', async () => {
+    await ask(endpoint.provider(), 'done-then-late-end:50');
+    await last(endpoint.simulator.log).settled;
+    expect(last(endpoint.simulator.log).abortedAt).toBeNull();
   });
 
   test('tells an endpoint that is not OpenRouter nothing about the server, and wants no compression', async () => {

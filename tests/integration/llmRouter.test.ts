@@ -239,7 +239,6 @@ describe('an abort at the moment of a failure', () => {
     let calls = 0;
     const provider: LlmProvider = {
       listModels: () => Promise.resolve([]),
-      // eslint-disable-next-line require-yield
       stream: async function* () {
         calls += 1;
         controller.abort(reason);
