@@ -67,7 +67,8 @@ const errors = (): string => {
       'Socket.IO ack, the `data` of a `connect_error`, and the `error` of a `failed` event.',
     'Decide by `code`: it is stable. `title` and `detail` are for people and may be reworded. `retryable` says that the ' +
       'same request, unchanged, can succeed later: wait `retryAfterMs` (over HTTP also `Retry-After`, in seconds) when it ' +
-      'is there, and send the same `clientMessageId` again, so that nothing is done twice. `errors` lists wrong fields as ' +
+      'is there, and send the same `clientMessageId` again, so that nothing is done twice. A reply that has failed is told ' +
+      'again under its id: for another try ask for it with `regenerate`. `errors` lists wrong fields as ' +
       '`{ path, message }`. Quote `requestId` when you report a problem: it is in the server’s log.',
     'An id that belongs to someone else is answered exactly like one that does not exist. Codes may be added; treat one ' +
       'that you do not know by its status.',

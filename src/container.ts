@@ -7,6 +7,7 @@ import { createHealthController } from './controllers/health.controller.ts';
 import { createModelsController } from './controllers/models.controller.ts';
 import { systemClock, type Clock } from './lib/clock.ts';
 import { isAppError } from './lib/errors.ts';
+import { createFailpoints } from './lib/failpoints.ts';
 import { newId } from './lib/ids.ts';
 import { createLifecycle, type Lifecycle } from './lib/lifecycle.ts';
 import type { Logger } from './lib/logger.ts';
@@ -16,7 +17,7 @@ import { sessionCookies } from './middleware/cookies.ts';
 import { createOrigins } from './middleware/origins.ts';
 import { createRateLimits } from './middleware/rateLimit.ts';
 import { openStores } from './models/index.ts';
-import { createAuthService, createPasswords, type AuthService } from './services/auth/index.ts';
+import { createAuthService, createLoginEnds, createPasswords, type AuthService } from './services/auth/index.ts';
 import { createChatService } from './services/chat/index.ts';
 import { createContextService } from './services/context/index.ts';
 import { createTokenizer } from './services/context/tokenizer.ts';
@@ -71,7 +72,10 @@ const createContext = (
 
 const openServices = async (config: Config, tools: Tools) => {
   const { lifecycle, events, logger } = tools;
-  const stores = await openStores(config.database, tools);
+  const failpoints = createFailpoints(config.failpoints, logger);
+  const opened = await openStores(config.database, tools);
+  const messages = failpoints.around(opened.messages, ['appendTurn', 'startReply', 'appendLog', 'settleReply']);
+  const stores = { ...opened, messages };
   lifecycle.onClose('stores', 'database', () => stores.close());
   const llm = await createLlm(config, tools);
   lifecycle.onClose('background', 'models', () => llm.close());
@@ -80,7 +84,13 @@ const openServices = async (config: Config, tools: Tools) => {
   const passwords = createPasswords(config.auth, lifecycle);
   const auth = createAuthService({ ...tools, stores, config, passwords });
   const context = createContext(config, stores.messages, tools);
-  const replies = createRepliesService({ ...tools, stores, context, router: llm.router, nodeId: newId() });
+  const replies = createRepliesService({
+    ...tools,
+    stores,
+    context,
+    router: failpoints.aroundStream(llm.router),
+    nodeId: newId(),
+  });
   lifecycle.onClose('replies', 'running replies', () => replies.close(REPLIES_GRACE_MS));
   /** Ends what runs for a deleted account, and removes what a send stored that was under way when it was deleted. */
   const forgetOwner = async (ownerId: string): Promise<void> => {
@@ -112,16 +122,20 @@ type Services = Awaited<ReturnType<typeof openServices>>;
 const ADMIN_RETRY_MS = 2_000;
 
 /** MongoDB may come up later than this node: then the first admin is made as soon as it is there. */
-const ensureFirstAdmin = async (auth: AuthService, tools: Tools): Promise<void> => {
-  try {
-    await auth.ensureFirstAdmin();
-  } catch (error) {
-    if (!isAppError(error, 'STORE_UNAVAILABLE')) throw error;
-    const retry = setTimeout(() => {
-      ensureFirstAdmin(auth, tools).catch((cause: unknown) => tools.logger.error('no admin made', { err: cause }));
-    }, ADMIN_RETRY_MS);
-    tools.lifecycle.onClose('admission', 'first admin', () => clearTimeout(retry));
-  }
+const ensureFirstAdmin = async (auth: AuthService, { lifecycle, logger }: Tools): Promise<void> => {
+  let retry: NodeJS.Timeout | undefined;
+  lifecycle.onClose('admission', 'first admin', () => clearTimeout(retry));
+  const attempt = async (): Promise<void> => {
+    try {
+      await auth.ensureFirstAdmin();
+    } catch (error) {
+      if (!isAppError(error, 'STORE_UNAVAILABLE')) throw error;
+      retry = setTimeout(() => {
+        attempt().catch((cause: unknown) => logger.error('no admin made', { err: cause }));
+      }, ADMIN_RETRY_MS);
+    }
+  };
+  await attempt();
 };
 
 const startBackground = async (config: Config, services: Services, tools: Tools): Promise<void> => {
@@ -161,7 +175,12 @@ export const createContainer = async (given: Config, logger: Logger, clock: Cloc
           cookies: sessionCookies,
           allowPasswordGrant: config.auth.oauthPasswordGrant,
         }),
-        chat: createChatController({ chat, responseWaitMs: config.chat.responseWaitMs, closing: tools.closing }),
+        chat: createChatController({
+          chat,
+          responseWaitMs: config.chat.responseWaitMs,
+          gate: { connections: limits.connections, loginEnds: createLoginEnds(tools.events) },
+          closing: tools.closing,
+        }),
         models: createModelsController(router),
         docs: createDocsController({ version: packageVersion(), publicUrl: config.server.publicUrl }),
         health: createHealthController({ ping: () => stores.ping(), isClosing }),

@@ -6,8 +6,8 @@ import { createContainer, type Container } from './container.ts';
 import type { Clock } from './lib/clock.ts';
 import type { Logger } from './lib/logger.ts';
 import { startSockets } from './sockets/index.ts';
-import { refuseUpgrade } from './sockets/upgrade.ts';
 import { readSessionCookies } from './middleware/cookies.ts';
+import { readCredentials } from './middleware/credentials.ts';
 
 /** A node that answers. */
 export interface RunningNode {
@@ -67,17 +67,16 @@ const urlOf = ({ address, family, port }: AddressInfo): string => {
  */
 export const startNode = async (config: Config, logger: Logger, clock?: Clock): Promise<RunningNode> => {
   const container = await createContainer(config, logger, clock);
-  const { lifecycle, origins, limits } = container;
+  const { lifecycle, origins } = container;
   try {
     const server = createHttpServer(container);
     startSockets({
       ...container,
       http: server,
-      apiLimiter: limits.api,
       isOwnRequest: (request) => origins.isOwnRequest(request),
       readCookieToken: (request) => readSessionCookies(request, origins.isSecure(request)).accessToken,
+      readCredentials: (request, ticket) => readCredentials(request, { isSecure: origins.isSecure(request), ticket }),
     });
-    refuseUpgrade(server, logger);
     const address = await listen(server, config.server.port, config.server.host);
     lifecycle.onClose('http', 'http server', () => closeHttp(server));
     return { url: urlOf(address), container, close: () => lifecycle.close() };

@@ -11,8 +11,11 @@ const SHUTDOWN_MS = 25_000;
 const readDotEnv = (): Record<string, string | undefined> => {
   try {
     return parseEnv(readFileSync('.env', 'utf8'));
-  } catch {
-    return {};
+  } catch (error) {
+    // A file that is there and cannot be read must not be taken for none: the defaults are another server.
+    if (Error.isError(error) && 'code' in error && error.code === 'ENOENT') return {};
+    process.stderr.write(`.env cannot be read: ${String(error)}\n`);
+    process.exit(1);
   }
 };
 

@@ -177,7 +177,13 @@ export const VARIABLES = {
       'Signs access tokens, ≥ 32 bytes; unset in development: made once in `DATA_DIR`',
     ),
   ),
-  JWT_SECRET_PREVIOUS: secret(auth(z.string().min(1), undefined, 'Still accepted after a change of `JWT_SECRET`')),
+  JWT_SECRET_PREVIOUS: secret(
+    auth(
+      z.string().min(1),
+      undefined,
+      'Still accepted after a change of `JWT_SECRET`: keep it for `REFRESH_TOKEN_TTL`, refresh tokens hang on it too',
+    ),
+  ),
   JWT_ISSUER: auth(z.string().min(1).max(255), 'parley', '`iss` and `aud` of access tokens'),
   ACCESS_TOKEN_TTL: auth(duration(60_000, DAY), '15m', 'How long an access token is good'),
   REFRESH_TOKEN_TTL: auth(
@@ -220,6 +226,11 @@ export const VARIABLES = {
     'All other requests, per user or else per IP address; `0` turns it off',
   ),
   RATE_LIMIT_CHAT_PER_SECOND: limits(wholeNumber(0, 1_000_000), '10', 'Sends per user; `0` turns it off'),
+  MAX_CONNECTIONS_PER_USER: limits(
+    wholeNumber(0, 1_000_000),
+    '50',
+    'Open sockets and event streams per user on a node; `0` turns it off',
+  ),
 
   CONTEXT_MAX_MESSAGES: chat(wholeNumber(1, 1000), '20', 'Messages of the chat that a model is shown'),
   CONTEXT_MAX_TOKENS: chat(

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { parseFailpoints, type Failpoint } from '../lib/failpoints.ts';
 import {
   NOT_YET,
   VARIABLES,
@@ -58,7 +59,12 @@ export interface Config {
     readonly oauthPasswordGrant: boolean;
     readonly admin: { readonly username: string; readonly email: string; readonly password: string | null };
   };
-  readonly limits: { readonly authPerMinute: number; readonly apiPerMinute: number; readonly chatPerSecond: number };
+  readonly limits: {
+    readonly authPerMinute: number;
+    readonly apiPerMinute: number;
+    readonly chatPerSecond: number;
+    readonly connectionsPerUser: number;
+  };
   readonly chat: {
     readonly contextMaxMessages: number;
     readonly contextMaxTokens: number;
@@ -68,6 +74,8 @@ export interface Config {
   };
   /** Variables that are set and that this version does not act on. */
   readonly ignored: readonly string[];
+  /** Where this process is to fail, for the tests of that; empty but with `NODE_ENV=test`. */
+  readonly failpoints: readonly Failpoint[];
 }
 
 /** Everything that is wrong with the environment, one line each; never a secret's value. */
@@ -177,6 +185,18 @@ const chatConfig = (read: Read): Config['chat'] => ({
   responseWaitMs: read('RESPONSE_WAIT'),
 });
 
+/** Not in the table of variables: it is nothing that an operator can set. */
+const readFailpoints = ({ NODE_ENV, PARLEY_FAILPOINTS }: Env, problems: string[]): Config['failpoints'] => {
+  if (!PARLEY_FAILPOINTS) return [];
+  if (NODE_ENV !== 'test') problems.push('PARLEY_FAILPOINTS makes the server fail on purpose: with NODE_ENV=test only');
+  try {
+    return parseFailpoints(PARLEY_FAILPOINTS);
+  } catch (error) {
+    problems.push(`PARLEY_FAILPOINTS ${error instanceof Error ? error.message : String(error)}`);
+    return [];
+  }
+};
+
 const MIN_SECRET_BYTES = 32;
 const EXAMPLE_SECRET = /change.?me|example|secret|password|your[-_ ]|^(.)\1*$/i;
 
@@ -223,9 +243,11 @@ export const loadConfig = (env: Env): Config => {
       authPerMinute: read('RATE_LIMIT_AUTH_PER_MINUTE'),
       apiPerMinute: read('RATE_LIMIT_API_PER_MINUTE'),
       chatPerSecond: read('RATE_LIMIT_CHAT_PER_SECOND'),
+      connectionsPerUser: read('MAX_CONNECTIONS_PER_USER'),
     },
     chat: chatConfig(read),
     ignored: NOT_YET.filter((name) => Boolean(env[name])),
+    failpoints: readFailpoints(env, problems),
   };
   if (isProduction) problems.push(...productionProblems(config, hasEndpoint || Boolean(env.LLM_PROVIDER)));
   if (config.llm.provider === 'openrouter' && !hasEndpoint) {

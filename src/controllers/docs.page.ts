@@ -150,7 +150,7 @@ export const errorsPage = (options: PageOptions): string => {
   const statuses = [...new Set(codes.map(([, { status }]) => status))].sort((a, b) => a - b);
   const main = html`<h1>Errors</h1>
     <p>
-      ${prose('Every door answers with the same object, `application/problem+json` over HTTP (RFC 9457). Decide by `code`, which is stable; `title` and `detail` are for people. `retryable` says that the same request, unchanged, can succeed later: wait `retryAfterMs` when it is there, and send the same `clientMessageId` again.')}
+      ${prose('Every door answers with the same object, `application/problem+json` over HTTP (RFC 9457). Decide by `code`, which is stable; `title` and `detail` are for people. `retryable` says that the same request, unchanged, can succeed later: wait `retryAfterMs` when it is there, and send the same `clientMessageId` again. A reply that has failed is told again under its id: ask for another with `regenerate`.')}
     </p>
     ${statuses.map(
       (status) =>

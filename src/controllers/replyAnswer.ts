@@ -48,7 +48,7 @@ export const answerWithReply = async ({ sent, waitMs, closing, res }: AnswerOpti
   res.json({
     chat: toChatView(settled?.chat ?? sent.chat),
     userMessage: toMessageView(sent.userMessage),
-    message: toMessageView(settled?.message ?? sent.reply.current()),
+    message: toMessageView({ ...(settled?.message ?? sent.reply.current()), siblings: sent.replySiblings }),
     duplicate: sent.duplicate,
   });
 };

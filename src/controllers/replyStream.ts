@@ -1,10 +1,15 @@
 import type { Request, Response } from 'express';
-import { pipeFrames, type SseFrame } from '../lib/sse.ts';
-import { eventId, parseEventId, type ReplyEvent } from '../schemas/events.ts';
+import { pipeFrames, sseHeaders, type SseFrame } from '../lib/sse.ts';
+import { actorOf } from '../middleware/request.ts';
+import { eventId, inPieces, parseEventId, type ReplyEvent } from '../schemas/events.ts';
+import type { LoginEnds } from '../services/auth/index.ts';
+import type { ConnectionCap } from '../services/limits/index.ts';
 import type { ReplyHandle } from '../services/replies/index.ts';
 
 /** Milliseconds between comments on a stream that has nothing to tell; proxies cut silent ones after 60 s. */
 const HEARTBEAT_MS = 10_000;
+/** Milliseconds until a client that takes nothing is dropped; it comes back with `Last-Event-ID`. */
+const STALL_MS = 60_000;
 
 /** Whether a client that said nothing about `stream` prefers events to JSON. */
 export const wantsEventStream = (req: Request): boolean =>
@@ -17,10 +22,34 @@ export const goneSignal = (res: Response, closing: AbortSignal): AbortSignal => 
   return AbortSignal.any([gone.signal, closing]);
 };
 
+/** What an event stream needs to be let in, and to be ended with the login that opened it. */
+export interface StreamGate {
+  readonly connections: ConnectionCap;
+  readonly loginEnds: LoginEnds;
+}
+
+/**
+ * Takes one of the user's places for an event stream, until it is over; a logout ends it.
+ * @throws AppError `RATE_LIMITED`
+ */
+export const admitStream = ({ connections, loginEnds }: StreamGate, req: Request, res: Response): void => {
+  const actor = actorOf(req);
+  const leave = connections.enter(actor.userId);
+  const forget = loginEnds.onEnd(actor, () => res.destroy());
+  const onClose = (): void => {
+    leave();
+    forget();
+  };
+  res.once('close', onClose);
+  if (res.destroyed) onClose();
+};
+
 async function* toFrames(events: AsyncIterable<ReplyEvent>): AsyncGenerator<SseFrame> {
-  for await (const event of events) {
-    const id = eventId(event);
-    yield { event: event.type, ...(id === undefined ? {} : { id }), data: event };
+  for await (const whole of events) {
+    for (const event of inPieces(whole)) {
+      const id = eventId(event);
+      yield { event: event.type, ...(id === undefined ? {} : { id }), data: event };
+    }
   }
 }
 
@@ -44,7 +73,15 @@ export const streamReply = async ({ reply, offset, closing, req, res }: StreamRe
     res.status(204).end();
     return;
   }
+  if (req.method === 'HEAD') {
+    res.writeHead(200, sseHeaders).end();
+    return;
+  }
   const signal = goneSignal(res, closing);
   const from = isOfReply ? last.offset : offset;
-  await pipeFrames(res, toFrames(reply.follow(from, signal)), { signal, heartbeatMs: HEARTBEAT_MS });
+  const onStalled = (): void => {
+    res.locals.cut = 'stalled';
+  };
+  const options = { signal, heartbeatMs: HEARTBEAT_MS, stallMs: STALL_MS, onStalled };
+  await pipeFrames(res, toFrames(reply.follow(from, signal)), options);
 };

@@ -11,6 +11,7 @@ export interface Metrics {
   contextCache(result: 'hit' | 'miss'): void;
   limitHit(limit: string): void;
   storeRead(operation: string): void;
+  clientDropped(door: string, reason: string): void;
   /** The current value of one series, for tests and the start page; 0 when it was never counted. */
   value(name: string, labels?: Readonly<Record<string, string>>): Promise<number>;
   /** All of it in the Prometheus text format. */
@@ -35,6 +36,7 @@ export const createMetrics = (): Metrics => {
   const failures = counter('llm_failures_total', 'Failed attempts', ['model', 'kind']);
   const cache = counter('context_cache_lookups_total', 'Context cache lookups', ['result']);
   const limits = counter('limit_hits_total', 'Requests refused by a limit', ['limit']);
+  const dropped = counter('clients_dropped_total', 'Live clients cut off by the server', ['door', 'reason']);
   const reads = counter('store_reads_total', 'Database reads', ['operation']);
 
   return {
@@ -50,6 +52,7 @@ export const createMetrics = (): Metrics => {
     contextCache: (result) => cache.inc({ result }),
     limitHit: (limit) => limits.inc({ limit }),
     storeRead: (operation) => reads.inc({ operation }),
+    clientDropped: (door, reason) => dropped.inc({ door, reason }),
     value: async (name, labels = {}) => {
       const metric = registry.getSingleMetric(name);
       const { values } = (await metric?.get()) ?? { values: [] };

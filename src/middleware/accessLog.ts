@@ -25,7 +25,7 @@ export const accessLog = (logger: Logger, metrics: Metrics): RequestHandler => {
         status: res.statusCode,
         durationMs,
         ...(req.actor ? { userId: req.actor.userId } : {}),
-        ...(res.writableFinished ? {} : { cut: true }),
+        ...(res.writableFinished ? {} : { cut: res.locals.cut ?? true }),
       });
     });
     next();

@@ -102,6 +102,12 @@ export interface Latency {
   readonly total: number;
 }
 
+/** What the user thinks of a reply. */
+export interface Feedback {
+  readonly rating: 'up' | 'down';
+  readonly comment: string | null;
+}
+
 /** Who generates a reply, and until when the others may trust that it still does. */
 export interface Lease {
   readonly nodeId: string;
@@ -128,6 +134,7 @@ export interface Message {
   readonly latencyMs: Latency | null;
   readonly segments: readonly Segment[] | null;
   readonly error: ReplyError | null;
+  readonly feedback: Feedback | null;
   readonly lease: Lease | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;

@@ -1,5 +1,6 @@
 import type {
   Chat,
+  Feedback,
   FinalStatus,
   Latency,
   Lease,
@@ -135,6 +136,13 @@ export interface ReplyEnd {
   readonly at: Date;
 }
 
+/** What a deletion took away, and the chat after it. */
+export interface RemovedMessages {
+  readonly chat: Chat;
+  /** In order of `seq`. */
+  readonly ids: readonly string[];
+}
+
 export interface LogEntry {
   readonly ownerId: string;
   readonly messageId: string;
@@ -161,13 +169,41 @@ export interface MessageStore {
   listBranch(ownerId: string, chatId: string, fromId: string, limit: number): Promise<Message[]>;
   /** The messages with this parent (null: the roots), in order of `seq`. */
   listChildren(ownerId: string, chatId: string, parentId: string | null): Promise<Message[]>;
+  /** The ids of all messages that have one of these parents (null: the roots), in order of `seq`. */
+  listChildIds(
+    ownerId: string,
+    chatId: string,
+    parentIds: readonly (string | null)[],
+  ): Promise<Pick<Message, 'id' | 'parentId'>[]>;
   /** The replies of a chat that are not final, in order of `seq`. */
   listUnfinished(ownerId: string, chatId: string): Promise<Message[]>;
 
+  /**
+   * Makes the newest leaf at or below the message the chat's active one, and the preview that leaf's; raises the chat's `rev`.
+   * Null when the chat has no such message.
+   */
+  showBranch(ownerId: string, chatId: string, messageId: string, at: Date): Promise<Chat | null>;
+  /**
+   * Deletes the message with all that hangs on it, corrects the chat's count and raises its `rev`. If the active leaf was
+   * among it, the newest leaf at or below the deleted message's parent takes its place (of a root: the newest of the
+   * chat), and the preview follows. The turns stay known, so that a replay is recognised. Null when there was no such message.
+   */
+  deleteMessage(ownerId: string, messageId: string, at: Date): Promise<RemovedMessages | null>;
+  /** Replaces what the user thinks of a reply, raises its `rev`; null when the owner has no such reply. */
+  setFeedback(ownerId: string, messageId: string, feedback: Feedback, at: Date): Promise<Message | null>;
+
   /** Compare-and-set `queued → pending` with a lease; false when it was not queued any more. */
   claimReply(ownerId: string, messageId: string, lease: Lease, at: Date): Promise<boolean>;
-  /** Compare-and-set `pending → streaming`; false when it was not pending any more. Need not be durable. */
+  /**
+   * Compare-and-set `pending → streaming`, before a model is asked for the first time; false when it was not pending any more.
+   * Survives the death of the process, but need not survive a power loss.
+   */
   startReply(ownerId: string, messageId: string, model: string, at: Date): Promise<boolean>;
+  /**
+   * Compare-and-set `interrupted → queued` of a reply for which no model was ever asked, which is to say that `startReply`
+   * never succeeded; takes its error away and raises its `rev`. Null when it is anything else.
+   */
+  reopenReply(ownerId: string, messageId: string, at: Date): Promise<Message | null>;
   /**
    * Adds text to the logs of running replies, all in one write. Survives the death of the process; a power loss may take
    * the newest entries. An entry that is there already (same message and offset) is left as it is.
@@ -184,12 +220,59 @@ export interface MessageStore {
   listLapsedReplies(now: Date, queuedBefore: Date, limit: number): Promise<Message[]>;
 }
 
+/** Which part of what changed is wanted. */
+export interface ChangePage {
+  /** The `position` of the page before; null: from the beginning. */
+  readonly after: string | null;
+  /** Changes on the page; one of them may be the deletion of many messages. */
+  readonly limit: number;
+  /** Bytes of text on the page, about; the page has one change at least, however long that is. */
+  readonly maxBytes: number;
+}
+
+/** The deletion of a chat is that of its messages too; these are then not named. */
+export interface Deletion {
+  readonly kind: 'chat' | 'message';
+  readonly id: string;
+}
+
+export interface Changes {
+  readonly chats: readonly Chat[];
+  readonly messages: readonly Message[];
+  readonly deleted: readonly Deletion[];
+  /** Where this page ends; opaque to everybody but the store that made it. */
+  readonly position: string;
+  /** Whether more has changed already. */
+  readonly more: boolean;
+}
+
+export interface SyncStore {
+  /**
+   * What changed in an account behind a position. A change is a chat or message that was made or whose `rev` rose, and each
+   * deletion; text that is added to a reply's log is none. Whoever reads page after page, each from the position of the one
+   * before, and applies each page, holds the account as it is: whatever was acknowledged before a call is in its page or
+   * in one of those that follow it, whatever the writers, nodes and readers at the same time. Until then the pages are no
+   * state that ever was, and:
+   *
+   * - an entity comes as it is when the page is made, and may come any number of times: the highest `rev` is the one to keep;
+   * - what was deleted does not come again after its deletion, other than in an older state of a page that was read before;
+   * - a message may come before its chat.
+   *
+   * Deletions are forgotten by `deleteTombstones`: a position from before is of no use then, and it is the caller who must
+   * know how old a position is. Null when the position is not of this database, or of an older copy of it.
+   */
+  listChanges(ownerId: string, page: ChangePage): Promise<Changes | null>;
+  /** Forgets at most `limit` of what is kept only to tell deletions from before `before`; returns how many. */
+  deleteTombstones(before: Date, limit: number): Promise<number>;
+}
+
 export interface Stores {
   readonly kind: 'sqlite' | 'mongodb';
   readonly users: UserStore;
   readonly logins: LoginStore;
   readonly chats: ChatStore;
   readonly messages: MessageStore;
+  readonly sync: SyncStore;
   /** Resolves when the database answers. @throws StoreUnavailableError */
   ping(): Promise<void>;
   /** Finishes what a crash left half done; returns how many things it mended. Called at start and now and then. */

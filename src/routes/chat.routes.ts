@@ -13,6 +13,7 @@ import {
   postMessageSchema,
   updateChatSchema,
 } from '../schemas/chat.schemas.ts';
+import { batchSchema, editMessageSchema, giveFeedbackSchema, regenerateSchema } from '../schemas/control.schemas.ts';
 import { endpoints } from './endpoints.ts';
 
 interface Parts {
@@ -20,11 +21,12 @@ interface Parts {
   readonly limits: Pick<RateLimits, 'api'>;
 }
 
-/** `/api/chat/…`. Sends are counted inside the use case, after a known id was recognised. */
+/** `/api/chat/…`. What begins a reply is counted inside the use case, where a known id is recognised; a batch also here. */
 export const createChatRouter = ({ chat, limits: { api } }: Parts): Router => {
   const router = Router();
 
   endpoints(router, '/message', { post: [requireActor, withBody(postMessageSchema, chat.sendMessage)] });
+  endpoints(router, '/batch', { post: [api, requireActor, withBody(batchSchema, chat.sendBatch)] });
 
   endpoints(router, '/sessions', {
     get: [api, requireActor, withQuery(listChatsSchema, chat.listChats)],
@@ -44,7 +46,17 @@ export const createChatRouter = ({ chat, limits: { api } }: Parts): Router => {
     delete: [api, requireActor, withQuery(clearHistorySchema, chat.clearHistory)],
   });
 
-  endpoints(router, '/messages/:id', { get: [api, requireActor, chat.getMessage] });
+  endpoints(router, '/messages/:id', {
+    get: [api, requireActor, chat.getMessage],
+    patch: [requireActor, withBody(editMessageSchema, chat.editMessage)],
+    delete: [api, requireActor, chat.deleteMessage],
+  });
+  endpoints(router, '/messages/:id/regenerate', {
+    post: [requireActor, withBody(regenerateSchema, chat.regenerate)],
+  });
+  endpoints(router, '/messages/:id/feedback', {
+    post: [api, requireActor, withBody(giveFeedbackSchema, chat.giveFeedback)],
+  });
   endpoints(router, '/messages/:id/stream', { get: [api, requireActor, withQuery(followSchema, chat.followReply)] });
   endpoints(router, '/messages/:id/stop', { post: [api, requireActor, chat.stopReply] });
 

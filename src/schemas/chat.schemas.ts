@@ -4,7 +4,7 @@ import { flag, idRef, pageOf, pageQuery, text, timestamp } from './common.ts';
 import { messageSchema } from './message.schemas.ts';
 
 /** Characters that a `clientMessageId` may have; the contract bounds it at 64 characters. */
-const clientMessageId = text(1, 64);
+export const clientMessageId = text(1, 64);
 export const TITLE_MAX_CHARS = 255;
 export const SYSTEM_PROMPT_MAX_CHARS = 8000;
 /** No configuration raises a message above this, so that the 256 KB body limit is never what refuses it. */
@@ -41,16 +41,20 @@ export const toChatView = (chat: Chat): ChatView => ({
   rev: chat.rev,
 });
 
-const modelName = z.string().min(1).max(128);
+export const modelName = z.string().min(1).max(128);
 const systemPrompt = text(1, SYSTEM_PROMPT_MAX_CHARS);
 
+export const whenBusy = z.enum(['queue', 'reject', 'interrupt']);
+export type WhenBusy = z.infer<typeof whenBusy>;
+export const messageContent = text(1, MESSAGE_HARD_MAX_CHARS);
+
 const sendFields = {
-  content: text(1, MESSAGE_HARD_MAX_CHARS),
+  content: messageContent,
   chatId: idRef.optional(),
   parentId: idRef.nullable().optional(),
   clientMessageId: clientMessageId.optional(),
   model: modelName.optional(),
-  whenBusy: z.enum(['queue', 'reject', 'interrupt']).optional(),
+  whenBusy: whenBusy.optional(),
   systemPrompt: systemPrompt.optional(),
 };
 
@@ -86,6 +90,7 @@ export const updateChatSchema = z
     title: text(1, TITLE_MAX_CHARS).optional(),
     model: modelName.nullable().optional(),
     systemPrompt: systemPrompt.nullable().optional(),
+    activeLeafId: idRef.optional(),
   })
   .refine((changes) => Object.keys(changes).length > 0, 'must change something')
   .meta({ id: 'UpdateChat' });

@@ -44,6 +44,26 @@ export type ReplyEvent =
 
 export const isLastEvent = (event: ReplyEvent): boolean => event.type === 'end' || event.type === 'failed';
 
+/** UTF-16 units of a delta that is sent in one piece: what a client that reads slowly costs is measured in these. */
+const PIECE_UNITS = 64 * 1024;
+
+const isLowSurrogate = (code: number): boolean => code >= 0xdc00 && code <= 0xdfff;
+
+/** An event in pieces that are small enough to wait for a client in: a long delta as several, all else as it is. */
+export function* inPieces(event: ReplyEvent): Generator<ReplyEvent> {
+  if (event.type !== 'delta' || event.text.length <= PIECE_UNITS) {
+    yield event;
+    return;
+  }
+  const { text, offset } = event;
+  for (let from = 0; from < text.length;) {
+    let to = Math.min(from + PIECE_UNITS, text.length);
+    if (isLowSurrogate(text.charCodeAt(to))) to -= 1;
+    yield { ...event, offset: offset + from, text: text.slice(from, to) };
+    from = to;
+  }
+}
+
 /** The offset that a client holds after an event, or null when the event says nothing about it. */
 const offsetAfter = (event: ReplyEvent): number | null => {
   switch (event.type) {

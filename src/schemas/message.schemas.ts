@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { errorSpec, ERROR_CODES, type ErrorCode } from '../lib/errorCodes.ts';
-import type { Message } from '../models/entities.ts';
+import type { Feedback, Message } from '../models/entities.ts';
 import { timestamp } from './common.ts';
 import { problemSchema, type Problem } from './problem.ts';
 
@@ -35,6 +35,8 @@ export const messageSchema = z
     latencyMs: z.strictObject({ firstToken: z.number().nullable(), total: z.number() }).nullable().optional(),
     segments: z.array(z.strictObject({ model: z.string(), from: z.int(), to: z.int(), reason: z.string() })).optional(),
     error: problemSchema.optional(),
+    feedback: z.strictObject({ rating: z.enum(['up', 'down']), comment: z.string().optional() }).optional(),
+    siblings: z.array(z.string()).optional(),
   })
   .meta({ id: 'Message' });
 
@@ -60,6 +62,11 @@ export const replyProblem = (message: Pick<Message, 'id' | 'error' | 'status'>):
   };
 };
 
+const feedbackView = ({ rating, comment }: Feedback): MessageView['feedback'] => ({
+  rating,
+  ...(comment === null ? {} : { comment }),
+});
+
 const assistantFields = (message: Message): Partial<MessageView> => ({
   model: message.model,
   finishReason: message.finishReason,
@@ -67,10 +74,14 @@ const assistantFields = (message: Message): Partial<MessageView> => ({
   latencyMs: message.latencyMs,
   ...(message.segments === null ? {} : { segments: [...message.segments] }),
   ...(message.error === null ? {} : { error: { ...replyProblem(message), errors: undefined } }),
+  ...(message.feedback ? { feedback: feedbackView(message.feedback) } : {}),
 });
 
+/** A message, and the ids of all messages with the same parent where there are several. */
+type SeenMessage = Message & { readonly siblings?: readonly string[] };
+
 /** What clients see of a message. */
-export const toMessageView = (message: Message): MessageView => ({
+export const toMessageView = (message: SeenMessage): MessageView => ({
   id: message.id,
   chatId: message.chatId,
   seq: message.seq,
@@ -83,4 +94,5 @@ export const toMessageView = (message: Message): MessageView => ({
   rev: message.rev,
   ...(message.role === 'user' && message.clientMessageId !== null ? { clientMessageId: message.clientMessageId } : {}),
   ...(message.role === 'assistant' ? assistantFields(message) : {}),
+  ...(message.siblings && message.siblings.length > 1 ? { siblings: [...message.siblings] } : {}),
 });

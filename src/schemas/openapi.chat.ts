@@ -96,12 +96,15 @@ export const chatOperations: readonly Operation[] = [
     method: 'patch',
     path: '/api/chat/sessions/{id}',
     tag: 'Chat',
-    summary: 'Rename a chat, or change its model or system prompt',
+    summary: 'Rename a chat, change its model or system prompt, or show another branch',
+    description:
+      'With `activeLeafId` the branch through that message is shown, down to its newest end, which is the ' +
+      '`activeLeafId` of the answer: any message of `siblings` will do.',
     auth: 'user',
     body: updateChatSchema,
     example: { title: 'Books for winter' },
     answers: { 200: { description: 'The chat as it is now', schema: chatSchema } },
-    errors: ['CHAT_NOT_FOUND', 'MODEL_NOT_AVAILABLE', 'SYSTEM_PROMPT_NOT_ALLOWED'],
+    errors: ['CHAT_NOT_FOUND', 'MESSAGE_NOT_FOUND', 'MODEL_NOT_AVAILABLE', 'SYSTEM_PROMPT_NOT_ALLOWED'],
   },
   {
     id: 'deleteChat',

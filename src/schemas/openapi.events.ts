@@ -23,7 +23,10 @@ const CLIENT: Readonly<Record<ClientEventName, string>> = {
   'chat:send':
     'Send a message. Ack once it is durable: `{ ok, chatId, userMessageId, messageId, clientMessageId, status, duplicate }`; the reply’s events follow',
   'chat:resume': 'Get what is missing of a reply and what is still to come. Ack: `{ ok, status, length }`',
-  'chat:stop': 'Stop a reply and keep its text. Ack: `{ ok, message }`',
+  'chat:regenerate': 'Get another reply to the same message. Ack: as for `chat:send`',
+  'chat:edit': 'Send a message of yours again in other words, as a branch of its own. Ack: as for `chat:send`',
+  'chat:batch': 'Send what gathered while offline, in order. Ack: `{ ok, results }`, for each item what became of it',
+  'chat:stop': 'Stop a reply and keep its text. Ack: like `chat:send`',
   'chat:sessions': 'List chats. Ack: `{ ok, items, nextCursor }`',
   'chat:history': 'Read messages. Ack: `{ ok, items, nextCursor }`',
   'chat:rename': 'Rename a chat. Ack: `{ ok, chat }`',
@@ -51,7 +54,10 @@ const ENTITIES: Readonly<Record<EntityEvent, readonly [description: string, sche
   ],
   'chat:message-updated': ['A message changed', z.object({ message: messageSchema })],
   'chat:created': ['A chat was made', chatOnly],
-  'chat:updated': ['A chat changed', chatOnly],
+  'chat:updated': [
+    'A chat changed; when messages of it were deleted, which',
+    chatOnly.extend({ deletedMessageIds: z.array(z.string()).optional() }),
+  ],
   'chat:deleted': ['A chat is gone', z.object({ chatId: z.string() })],
   'auth:expiring': ['The access token ends soon: send `auth:refresh`', z.object({ expiresAt: timestamp })],
   'server:closing': ['The server restarts: connect again, then `chat:resume`', z.object({ retryAfterMs: z.int() })],

@@ -1,6 +1,7 @@
 import { authOperations } from './openapi.auth.ts';
 import { responsesOf, sharedResponses } from './openapi.answers.ts';
 import { chatOperations } from './openapi.chat.ts';
+import { controlOperations } from './openapi.control.ts';
 import {
   HEADERS,
   SECURITY,
@@ -20,7 +21,12 @@ export type { EventDoc } from './openapi.events.ts';
 export type { JsonSchema } from './openapi.schemas.ts';
 
 /** Every endpoint of the server. A test compares it with the routers. */
-export const OPERATIONS: readonly Operation[] = [...chatOperations, ...authOperations, ...systemOperations];
+export const OPERATIONS: readonly Operation[] = [
+  ...chatOperations,
+  ...controlOperations,
+  ...authOperations,
+  ...systemOperations,
+];
 
 const SECURITY_OF: Readonly<Record<Operation['auth'], OperationDoc['security']>> = {
   none: [],

@@ -7,6 +7,7 @@ import {
   type ChatView,
 } from './chat.schemas.ts';
 import { idRef, text } from './common.ts';
+import { batchSchema, socketEditSchema, socketRegenerateSchema } from './control.schemas.ts';
 import type { ReplyEvent } from './events.ts';
 import type { MessageView } from './message.schemas.ts';
 import type { Problem } from './problem.ts';
@@ -23,6 +24,9 @@ export const clientEvents = {
   'chat:send': sendMessageSchema,
   'chat:resume': resumeSchema,
   'chat:stop': stopSchema,
+  'chat:regenerate': socketRegenerateSchema,
+  'chat:edit': socketEditSchema,
+  'chat:batch': batchSchema,
   'chat:sessions': listChatsSchema,
   'chat:history': socketHistorySchema,
   'chat:rename': renameSchema,
@@ -31,16 +35,6 @@ export const clientEvents = {
 } as const;
 
 export type ClientEventName = keyof typeof clientEvents;
-
-/** The ack of a send, and of every event that begins a reply. */
-export interface SendAck {
-  readonly chatId: string;
-  readonly userMessageId: string;
-  readonly messageId: string;
-  readonly clientMessageId: string;
-  readonly status: string;
-  readonly duplicate: boolean;
-}
 
 export type Ack = (answer: ({ readonly ok: true } & object) | { readonly ok: false; readonly error: Problem }) => void;
 
@@ -51,7 +45,7 @@ export type ServerEvents = {
   'chat:message': (event: { message: MessageView; chat: ChatView }) => void;
   'chat:message-updated': (event: { message: MessageView }) => void;
   'chat:created': (event: { chat: ChatView }) => void;
-  'chat:updated': (event: { chat: ChatView }) => void;
+  'chat:updated': (event: { chat: ChatView; deletedMessageIds?: readonly string[] }) => void;
   'chat:deleted': (event: { chatId: string }) => void;
   'auth:expiring': (event: { expiresAt: string }) => void;
   'server:closing': (event: { retryAfterMs: number }) => void;

@@ -1,4 +1,3 @@
-import type { Socket } from 'socket.io';
 import type { z } from 'zod';
 import type { Clock } from '../lib/clock.ts';
 import { errorSpec } from '../lib/errorCodes.ts';
@@ -8,27 +7,22 @@ import type { Logger } from '../lib/logger.ts';
 import type { Metrics } from '../lib/metrics.ts';
 import { requestContext } from '../lib/requestContext.ts';
 import { parseInput, toProblem } from '../schemas/problem.ts';
-import { clientEvents, type Ack, type ClientEventName, type ServerEvents } from '../schemas/socketEvents.ts';
+import type { Ack, ClientEventName } from '../schemas/socketEvents.ts';
 import type { Actor } from '../services/auth/actor.ts';
+import type { LiveClient } from './liveClient.ts';
 
-type NoEvents = Record<never, never>;
-
-/** What is known of a connected socket. */
-export interface SocketData {
-  actor: Actor;
-  /** Whether the client was told that its token ends soon. */
-  isExpiryTold: boolean;
-  /** Aborted when the socket is gone. */
-  readonly gone: AbortSignal;
-}
-
-export type ChatSocket = Socket<NoEvents, ServerEvents, NoEvents, SocketData>;
+/**
+ * Does something as soon as nothing waits for the client behind what is on its way to it: whoever sends a lot that can
+ * wait sends it so, a piece at a time. Rejects when the client is gone.
+ */
+export type WhenDrained = (work: () => void) => Promise<void>;
 
 /** What a handler may use besides its input. */
 export interface EventContext {
-  readonly socket: ChatSocket;
+  readonly socket: LiveClient;
   /** Runs something right after the ack, before anything else can be emitted. */
   readonly afterAck: (work: () => void) => void;
+  readonly whenDrained: WhenDrained;
 }
 
 /** Answers one event: what it returns goes into the ack, what it throws becomes the ack's problem. */
@@ -42,34 +36,59 @@ export const handle =
   (actor, payload, context) =>
     fn(actor, parseInput(schema, payload ?? {}), context);
 
-export interface GuardOptions {
-  readonly handlers: EventHandlers;
+/** What clients may ask at a door, by name, and what is special about some of it. */
+export interface DoorEvents {
+  readonly handlers: Readonly<Record<string, EventHandler>>;
+  /** Goes on with another token: answered although the one before has ended. */
+  readonly refresh: string;
+  /** Shows that the client lives, and is neither counted nor logged. */
+  readonly ping: string | null;
   /** Counts an event against the actor's limit. @throws AppError `RATE_LIMITED` */
-  readonly checkLimit: (actor: Actor, event: ClientEventName) => Promise<void>;
+  readonly checkLimit: (actor: Actor, event: string) => Promise<void>;
+}
+
+export interface GuardOptions extends DoorEvents {
+  /** Names the door in metrics. */
+  readonly method: string;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
 
-const isAck = (value: unknown): value is Ack => typeof value === 'function';
-const isKnown = (event: string): event is ClientEventName => Object.hasOwn(clientEvents, event);
-const silent: Ack = () => undefined;
+/** One thing that a client asks. */
+export interface Asked {
+  readonly socket: LiveClient;
+  readonly event: string;
+  /** The payload, whatever it is. @throws AppError when it cannot be read */
+  readonly read: () => unknown;
+  readonly ack: Ack;
+  readonly whenDrained: WhenDrained;
+}
+
+export type Guard = (asked: Asked) => Promise<void>;
 
 /**
- * The one gate for everything that a client emits: any event name, any payload, with or without an ack. Nothing that a
- * client sends gets past it as an exception, and every ack is called exactly once.
+ * The one gate for everything that a client sends at a live door: any event name, any payload, with or without an ack.
+ * Nothing that a client sends gets past it as an exception, and every ack is called exactly once.
  */
-export const createGuard = ({ handlers, checkLimit, clock, logger, metrics }: GuardOptions) => {
+export const createGuard = (options: GuardOptions): Guard => {
+  const { handlers, refresh, ping, checkLimit, method, clock, logger, metrics } = options;
   const log = logger.child('sockets');
+  const handlerOf = (event: string): EventHandler | undefined =>
+    Object.hasOwn(handlers, event) ? handlers[event] : undefined;
 
-  const answer = async (event: string, payload: unknown, context: EventContext): Promise<object> => {
-    if (!isKnown(event)) throw new AppError('NOT_FOUND', { detail: 'There is no such event' });
+  const answer = async ({ event, read }: Asked, context: EventContext): Promise<object> => {
+    const handler = handlerOf(event);
     const { actor } = context.socket.data;
-    if (event !== 'auth:refresh' && actor.expiresAt && actor.expiresAt.getTime() <= clock.now()) {
+    // Also what nobody knows or can read costs something, and is counted.
+    if (!handler) await checkLimit(actor, event);
+    const payload = read();
+    if (!handler) throw new AppError('NOT_FOUND', { detail: 'There is no such event' });
+    if (event !== refresh && actor.expiresAt && actor.expiresAt.getTime() <= clock.now()) {
       throw new AppError('TOKEN_EXPIRED');
     }
-    await checkLimit(actor, event);
-    return handlers[event](actor, payload, context);
+    if (event !== ping) await checkLimit(actor, event);
+    return handler(actor, payload, context);
   };
 
   const fail = (error: unknown, requestId: string, ack: Ack): number => {
@@ -80,32 +99,25 @@ export const createGuard = ({ handlers, checkLimit, clock, logger, metrics }: Gu
     return problem.status;
   };
 
-  const run = async (socket: ChatSocket, event: string, args: readonly unknown[]): Promise<void> => {
-    const last = args.at(-1);
-    const ack = isAck(last) ? last : silent;
-    const payload = isAck(args[0]) ? undefined : args[0];
+  return async (asked) => {
+    const { socket, event, ack, whenDrained } = asked;
     const requestId = newId();
     const { userId } = socket.data.actor;
     const startedAt = performance.now();
     const after: (() => void)[] = [];
-    const context = { socket, afterAck: (work: () => void) => void after.push(work) };
+    const context = { socket, whenDrained, afterAck: (work: () => void) => void after.push(work) };
     let status = 200;
     try {
-      const result = await requestContext.run({ requestId, userId }, () => answer(event, payload, context));
+      const result = await requestContext.run({ requestId, userId }, () => answer(asked, context));
       ack({ ok: true, ...result });
       for (const work of after) work();
     } catch (error) {
       status = fail(error, requestId, ack);
     }
-    const name = isKnown(event) ? event : 'unknown';
+    if (event === ping && status === 200) return;
+    const name = handlerOf(event) ? event : 'unknown';
     const durationMs = Math.round(performance.now() - startedAt);
-    metrics.request({ method: 'SOCKET', route: name, status, durationMs });
+    metrics.request({ method, route: name, status, durationMs });
     log.info('answered', { requestId, event: name, status, userId, durationMs });
-  };
-
-  return (socket: ChatSocket): void => {
-    socket.onAny((event: string, ...args: unknown[]) => {
-      void run(socket, event, args);
-    });
   };
 };

@@ -1,12 +1,15 @@
 import { AppError } from '../lib/errors.ts';
 import { toChatView } from '../schemas/chat.schemas.ts';
 import type { Page } from '../schemas/common.ts';
+import { inPieces } from '../schemas/events.ts';
+import type { SendAck } from '../schemas/control.schemas.ts';
 import { toMessageView } from '../schemas/message.schemas.ts';
-import { clientEvents, type SendAck } from '../schemas/socketEvents.ts';
+import { clientEvents } from '../schemas/socketEvents.ts';
 import type { Actor } from '../services/auth/actor.ts';
-import type { ChatService } from '../services/chat/index.ts';
+import { toSendAck, type ChatService } from '../services/chat/index.ts';
 import type { ReplyHandle } from '../services/replies/index.ts';
-import { handle, type ChatSocket, type EventHandlers } from './ack.ts';
+import { handle, type EventContext, type EventHandlers } from './ack.ts';
+import type { LiveClient } from './liveClient.ts';
 import { emitReplyEvent } from './replyEvents.ts';
 
 export interface ChatHandlersOptions {
@@ -22,16 +25,20 @@ const pageView = <T, V>(page: Page<T>, toView: (item: T) => V): Page<V> => ({
   nextCursor: page.nextCursor,
 });
 
-/** Sends this socket alone what it misses of a reply, and follows the reply to its end. */
-const followAlone = async (socket: ChatSocket, reply: ReplyHandle, offset: number): Promise<void> => {
-  for await (const event of reply.follow(offset, socket.data.gone)) emitReplyEvent(socket, event);
+type Follower = Pick<EventContext, 'socket' | 'whenDrained'>;
+
+/** Sends this socket alone what it misses of a reply, as fast as it reads, and follows the reply to its end. */
+const followAlone = async ({ socket, whenDrained }: Follower, reply: ReplyHandle, offset: number): Promise<void> => {
+  for await (const event of reply.follow(offset, socket.data.gone)) {
+    for (const piece of inPieces(event)) await whenDrained(() => emitReplyEvent(socket, piece));
+  }
 };
 
 /**
  * Sends this socket alone what it misses of a reply that goes on in the user's room: up to where the room is, so that
  * what comes next there fits without a gap and without an overlap.
  */
-const catchUpWithRoom = (socket: ChatSocket, reply: ReplyHandle, range: { from: number; to: number }): void => {
+const catchUpWithRoom = (socket: LiveClient, reply: ReplyHandle, range: { from: number; to: number }): void => {
   const { content } = reply.current();
   const { messageId, chatId } = reply;
   if (range.from >= range.to) return;
@@ -40,33 +47,45 @@ const catchUpWithRoom = (socket: ChatSocket, reply: ReplyHandle, range: { from: 
 };
 
 export const createChatHandlers = ({ chat, authenticateToken, roomPosition }: ChatHandlersOptions): EventHandlers => ({
-  'chat:send': handle(clientEvents['chat:send'], async (actor, input): Promise<SendAck> => {
-    const sent = await chat.sendMessage(actor, input);
-    return {
-      chatId: sent.chat.id,
-      userMessageId: sent.userMessage.id,
-      messageId: sent.reply.messageId,
-      clientMessageId: sent.clientMessageId,
-      status: sent.reply.current().status,
-      duplicate: sent.duplicate,
-    };
-  }),
+  'chat:send': handle(clientEvents['chat:send'], async (actor, input) =>
+    toSendAck(await chat.sendMessage(actor, input)),
+  ),
 
-  'chat:resume': handle(clientEvents['chat:resume'], async (actor, { messageId, offset }, { socket, afterAck }) => {
+  'chat:regenerate': handle(clientEvents['chat:regenerate'], async (actor, { messageId, ...input }) =>
+    toSendAck(await chat.regenerate(actor, messageId, input)),
+  ),
+
+  'chat:edit': handle(clientEvents['chat:edit'], async (actor, { messageId, ...input }) =>
+    toSendAck(await chat.editMessage(actor, messageId, input)),
+  ),
+
+  'chat:batch': handle(clientEvents['chat:batch'], async (actor, batch) => ({
+    results: await chat.sendBatch(actor, batch),
+  })),
+
+  'chat:resume': handle(clientEvents['chat:resume'], async (actor, { messageId, offset }, context) => {
     const reply = await chat.getReply(actor, messageId);
     const { status, content } = reply.current();
-    afterAck(() => {
+    context.afterAck(() => {
       const to = roomPosition(messageId);
-      if (to !== null) catchUpWithRoom(socket, reply, { from: offset, to });
+      if (to !== null) catchUpWithRoom(context.socket, reply, { from: offset, to });
       // It can only fail because the message was deleted meanwhile, and then the client is told so by `chat:deleted`.
-      else followAlone(socket, reply, offset).catch(() => undefined);
+      else followAlone(context, reply, offset).catch(() => undefined);
     });
     return { status, length: content.length };
   }),
 
-  'chat:stop': handle(clientEvents['chat:stop'], async (actor, { messageId }) => ({
-    message: toMessageView(await chat.stopReply(actor, messageId)),
-  })),
+  'chat:stop': handle(clientEvents['chat:stop'], async (actor, { messageId }): Promise<SendAck> => {
+    const stopped = await chat.stopReply(actor, messageId);
+    return {
+      chatId: stopped.chatId,
+      userMessageId: stopped.parentId ?? '',
+      messageId: stopped.id,
+      clientMessageId: stopped.clientMessageId ?? '',
+      status: stopped.status,
+      duplicate: false,
+    };
+  }),
 
   'chat:sessions': handle(clientEvents['chat:sessions'], async (actor, query) =>
     pageView(await chat.listChats(actor, query), toChatView),

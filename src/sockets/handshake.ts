@@ -1,17 +1,14 @@
 import type { IncomingMessage } from 'node:http';
-import { AppError } from '../lib/errors.ts';
 import { chooseRequestId } from '../lib/ids.ts';
 import { toProblem } from '../schemas/problem.ts';
-import type { Actor, AuthService } from '../services/auth/index.ts';
-import type { ChatSocket } from './ack.ts';
+import type { RequestCredentials } from '../services/auth/index.ts';
+import type { Admitted, Gate } from './gate.ts';
+import type { ChatSocket } from './socketIo.ts';
 
 export interface HandshakeOptions {
-  readonly authenticate: AuthService['authenticate'];
+  readonly gate: Gate;
   /** The access token in the handshake's cookies, if there is one. */
   readonly readCookieToken: (request: IncomingMessage) => string | undefined;
-  /** Whether no foreign page made a browser begin this; null when the request does not tell. */
-  readonly isOwnRequest: (request: IncomingMessage) => boolean | null;
-  readonly isClosing: () => boolean;
 }
 
 const authToken = (auth: unknown): string | undefined => {
@@ -25,31 +22,29 @@ const refusal = (error: unknown, requestId: string): Error => {
   return Object.assign(new Error(problem.title), { data: problem });
 };
 
-/**
- * Lets a socket in by `auth.token`, or by cookie from an allowed origin; everyone else is refused. CORS does not cover
- * WebSockets, so a foreign page is refused here; and as a browser sends cookies from any page, a request with nothing
- * but a cookie must say that it comes from an allowed one.
- */
-export const createHandshake = ({ authenticate, readCookieToken, isOwnRequest, isClosing }: HandshakeOptions) => {
-  const identify = (socket: ChatSocket): Promise<Actor> => {
-    if (isClosing()) throw new AppError('SHUTTING_DOWN', { retryAfterMs: 1000 });
-    const isOwn = isOwnRequest(socket.request);
-    if (isOwn === false) throw new AppError('ORIGIN_NOT_ALLOWED');
+/** Lets a socket in by `auth.token`, or by cookie from an allowed origin; everyone else is refused. */
+export const createHandshake = ({ gate, readCookieToken }: HandshakeOptions) => {
+  const credentialsOf = (socket: ChatSocket): RequestCredentials | null => {
     const token = authToken(socket.handshake.auth);
-    if (token !== undefined) return authenticate({ via: 'bearer', token });
+    if (token !== undefined) return { via: 'bearer', token };
     const cookie = readCookieToken(socket.request);
-    if (cookie === undefined) throw new AppError('UNAUTHENTICATED');
-    if (isOwn !== true) throw new AppError('ORIGIN_NOT_ALLOWED');
-    return authenticate({ via: 'cookie', token: cookie });
+    return cookie === undefined ? null : { via: 'cookie', token: cookie };
   };
+
+  const identify = (socket: ChatSocket): Promise<Admitted> => gate(socket.request, credentialsOf(socket));
 
   return (socket: ChatSocket, next: (error?: Error) => void): void => {
     const requestId = chooseRequestId(socket.request.headers['x-request-id']);
     Promise.try(identify, socket).then(
-      (actor) => {
+      ({ actor, leave }) => {
         socket.data.actor = actor;
         socket.data.isExpiryTold = false;
+        socket.data.leave = leave;
         next();
+        // A client that went away meanwhile is not connected any more, and no event says so.
+        setImmediate(() => {
+          if (!socket.connected) leave();
+        });
       },
       (error: unknown) => next(refusal(error, requestId)),
     );

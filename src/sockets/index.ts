@@ -1,118 +1,100 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
-import { Server } from 'socket.io';
 import type { Config } from '../config/index.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Lifecycle } from '../lib/lifecycle.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Metrics } from '../lib/metrics.ts';
-import type { AuthService } from '../services/auth/index.ts';
+import { pingSchema } from '../schemas/rawFrames.ts';
+import type { AuthService, RequestCredentials } from '../services/auth/index.ts';
 import type { ChatService } from '../services/chat/index.ts';
 import type { EventBus } from '../services/events.ts';
-import { enforceLimit, userKey, type Limiter } from '../services/limits/index.ts';
-import { createGuard, type ChatSocket } from './ack.ts';
+import { enforceLimit, userKey, type Limits } from '../services/limits/index.ts';
+import { createGuard, handle, type DoorEvents } from './ack.ts';
 import { createChatHandlers } from './chat.handlers.ts';
-import { startFanout, userRoom, type ChatServer } from './fanout.ts';
-import { createHandshake } from './handshake.ts';
-
-/** Bytes of one frame from a client: a message of 50,000 characters fits, and little more. */
-const MAX_FRAME_BYTES = 256 * 1024;
-/** Milliseconds between two looks at the sockets' tokens. */
-const EXPIRY_CHECK_MS = 1_000;
-/** A client is told this long before its token ends, and dropped this long after. */
-const EXPIRY_NOTICE_MS = 60_000;
-const EXPIRY_GRACE_MS = 5_000;
+import { startFanout } from './fanout.ts';
+import { createGate } from './gate.ts';
+import { watchLogins } from './logins.ts';
+import { RAW_PATH, startRawWebSocket } from './rawWebSocket.ts';
+import { startSocketIo } from './socketIo.ts';
+import { routeUpgrades } from './upgrade.ts';
 
 export interface SocketsOptions {
   readonly http: HttpServer;
   readonly auth: Pick<AuthService, 'authenticate'>;
   readonly chat: ChatService;
   readonly events: EventBus;
-  /** The limit of all events but sends, which have their own inside the use case. */
-  readonly apiLimiter: Limiter;
+  readonly limits: Pick<Limits, 'api' | 'connections'>;
   readonly config: Pick<Config, 'server'>;
   readonly isOwnRequest: (request: IncomingMessage) => boolean | null;
   readonly readCookieToken: (request: IncomingMessage) => string | undefined;
+  readonly readCredentials: (request: IncomingMessage, ticket: string | null) => RequestCredentials | null;
   readonly lifecycle: Lifecycle;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
 
-/** Tells sockets whose token ends, and drops those whose token has ended. */
-const checkExpiry = (io: ChatServer, now: number): void => {
-  for (const socket of io.of('/').sockets.values()) {
-    const { expiresAt } = socket.data.actor;
-    if (!expiresAt) continue;
-    const leftMs = expiresAt.getTime() - now;
-    if (leftMs <= -EXPIRY_GRACE_MS) socket.disconnect(true);
-    else if (leftMs <= EXPIRY_NOTICE_MS && !socket.data.isExpiryTold) {
-      socket.data.isExpiryTold = true;
-      socket.emit('auth:expiring', { expiresAt: expiresAt.toISOString() });
-    }
-  }
+/** What clients may ask at each live door. What begins a reply is counted inside its use case, all else here. */
+const createDoorEvents = (
+  { chat, auth, limits }: SocketsOptions,
+  roomPosition: (messageId: string) => number | null,
+): { readonly socketIo: DoorEvents; readonly raw: DoorEvents } => {
+  const handlers = createChatHandlers({
+    chat,
+    authenticateToken: (token) => auth.authenticate({ via: 'bearer', token }),
+    roomPosition,
+  });
+  const countAllBut =
+    (...begins: readonly string[]): DoorEvents['checkLimit'] =>
+    async (actor, event) => {
+      if (!begins.includes(event)) await enforceLimit(limits.api, userKey(actor.userId));
+    };
+  return {
+    socketIo: {
+      handlers,
+      refresh: 'auth:refresh',
+      ping: null,
+      checkLimit: countAllBut('chat:send', 'chat:regenerate', 'chat:edit'),
+    },
+    raw: {
+      handlers: {
+        message: handlers['chat:send'],
+        resume: handlers['chat:resume'],
+        stop: handlers['chat:stop'],
+        refresh: handlers['auth:refresh'],
+        ping: handle(pingSchema, () => Promise.resolve({})),
+      },
+      refresh: 'refresh',
+      ping: 'ping',
+      checkLimit: countAllBut('message'),
+    },
+  };
 };
 
-/** Puts Socket.IO on the HTTP server: the door for live clients. */
+/** Puts the doors for live clients on the HTTP server: Socket.IO and the raw WebSocket. */
 export const startSockets = (options: SocketsOptions): void => {
-  const { http, config, auth, chat, events, apiLimiter, lifecycle, clock, metrics } = options;
+  const { http, config, auth, limits, events, lifecycle, clock, metrics } = options;
   const logger = options.logger.child('sockets');
-  const io: ChatServer = new Server(http, {
-    serveClient: false,
-    perMessageDeflate: false,
-    httpCompression: false,
-    maxHttpBufferSize: MAX_FRAME_BYTES,
-    connectTimeout: 5_000,
-    // A raw WebSocket elsewhere on this server is refused by the server itself, not cut here after a second.
-    destroyUpgrade: false,
-    cors: { origin: [...config.server.corsOrigins], credentials: true },
-  });
+  const isClosing = (): boolean => lifecycle.isClosing;
+  const { connections } = limits;
+  const gate = createGate({ ...options, authenticate: auth.authenticate, connections, isClosing });
+  const asked = createDoorEvents(options, (messageId) => fanout.position(messageId));
+  const tools = { gate, clock, logger, metrics };
 
-  io.use(createHandshake({ ...options, authenticate: auth.authenticate, isClosing: () => lifecycle.isClosing }));
-  const fanout = startFanout({ io, events, logger });
-  const guard = createGuard({
-    handlers: createChatHandlers({
-      chat,
-      authenticateToken: (token) => auth.authenticate({ via: 'bearer', token }),
-      roomPosition: (messageId) => fanout.position(messageId),
-    }),
-    checkLimit: async (actor, event) => {
-      if (event !== 'chat:send') await enforceLimit(apiLimiter, userKey(actor.userId));
-    },
-    clock,
-    logger,
-    metrics,
-  });
+  const guard = createGuard({ ...tools, ...asked.socketIo, method: 'SOCKET' });
+  const { corsOrigins } = config.server;
+  const socketIo = startSocketIo({ ...tools, http, guard, corsOrigins, readCookieToken: options.readCookieToken });
+  const rawGuard = createGuard({ ...tools, ...asked.raw, method: 'WEBSOCKET' });
+  const raw = startRawWebSocket({ ...tools, guard: rawGuard, readCredentials: options.readCredentials });
 
-  io.on('connection', (socket: ChatSocket) => {
-    const gone = new AbortController();
-    socket.data = { ...socket.data, gone: gone.signal };
-    socket.once('disconnect', () => gone.abort());
-    socket.on('error', (error: Error) => logger.warn('socket error', { err: error }));
-    void socket.join(userRoom(socket.data.actor.ownerId));
-    guard(socket);
-  });
+  const doors = [socketIo, raw];
+  const fanout = startFanout({ doors, events, logger });
+  const endWatch = watchLogins({ doors, events, clock });
+  routeUpgrades({ http, doors: new Map([[RAW_PATH, (upgrade) => raw.upgrade(upgrade)]]), lifecycle, logger });
 
-  const dropWhere = (ownerId: string, isEnded: (socket: ChatSocket) => boolean): void => {
-    for (const socket of io.of('/').sockets.values()) {
-      if (socket.data.actor.ownerId === ownerId && isEnded(socket)) socket.disconnect(true);
-    }
-  };
-  const subscriptions = [
-    events.subscribe('loginEnded', ({ ownerId, loginId }) =>
-      dropWhere(ownerId, (socket) => socket.data.actor.loginId === loginId),
-    ),
-    events.subscribe('accountEnded', ({ ownerId }) => dropWhere(ownerId, () => true)),
-  ];
-  const expiry = setInterval(() => checkExpiry(io, clock.now()), EXPIRY_CHECK_MS);
-  expiry.unref();
-
-  lifecycle.onClose('sockets', 'socket.io', async () => {
-    clearInterval(expiry);
-    for (const unsubscribe of subscriptions) unsubscribe();
+  lifecycle.onClose('sockets', 'live clients', () => {
+    endWatch();
     fanout.close();
-    io.emit('server:closing', { retryAfterMs: 1000 });
-    io.disconnectSockets(true);
-    io.engine.close();
-    await Promise.resolve();
+    for (const door of doors) door.close();
   });
 };

@@ -103,6 +103,20 @@ const SCENARIOS: readonly Scenario<unknown>[] = [
     look: (stores, turn) => chatState(stores, turn.ownerId, turn.chatId),
     minWrites: 4,
   }),
+  scenario<{ turn: NewTurn; messageId: string }>({
+    name: 'deleteMessage',
+    prepare: async (stores) => {
+      const turn = firstTurn(newId());
+      await storeSettledTurn(stores, turn);
+      const next = newTurn(turn.ownerId, turn.chatId);
+      const { reply } = await storeTurn(stores, next);
+      await stores.messages.appendLog([{ ownerId: turn.ownerId, messageId: reply.id, offset: 0, text: 'so far' }]);
+      return { turn, messageId: next.userMessage?.id ?? '' };
+    },
+    act: (stores, { turn, messageId }) => stores.messages.deleteMessage(turn.ownerId, messageId, at(9_000)),
+    look: (stores, { turn }) => chatState(stores, turn.ownerId, turn.chatId),
+    minWrites: 6,
+  }),
   scenario<NewTurn>({
     name: 'deleteChat',
     prepare: runningReply,

@@ -9,11 +9,13 @@ import { newId } from '../../src/lib/ids.ts';
 import { openMongoStores } from '../../src/models/mongo/index.ts';
 import type { Stores } from '../../src/models/stores.ts';
 import { HOW_TO_GET_MONGODB, startMongodb } from '../support/mongodb.ts';
+import { branchStoreContract } from './stores/branchStore.contract.ts';
 import { chainOf, newChat } from './stores/rows.ts';
 import { chatStoreContract } from './stores/chatStore.contract.ts';
 import { loginStoreContract } from './stores/loginStore.contract.ts';
 import { messageStoreContract, type LongChat } from './stores/messageStore.contract.ts';
 import { replyStoreContract } from './stores/replyStore.contract.ts';
+import { syncStoreContract } from './stores/syncStore.contract.ts';
 import { turnStoreContract } from './stores/turnStore.contract.ts';
 import { userStoreContract } from './stores/userStore.contract.ts';
 
@@ -28,6 +30,8 @@ const contract = (open: () => Promise<Stores>, makeLongChat?: LongChat): void =>
   describe('MessageStore: turns', () => turnStoreContract(open));
   describe('MessageStore: reading', () => messageStoreContract(open, makeLongChat));
   describe('MessageStore: replies', () => replyStoreContract(open));
+  describe('MessageStore: branches', () => branchStoreContract(open));
+  describe('SyncStore', () => syncStoreContract(open));
 };
 
 describe('sqlite', () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ask, nextEvent } from '../support/events.ts';
 import { describeOnEachDatabase } from '../support/databases.ts';
+import { connectRaw } from '../support/rawSocket.ts';
 import { readEvents, textOf, type SseEvent } from '../support/sse.ts';
 import { startWorld, type TestUser, type World } from '../support/world.ts';
 
@@ -95,7 +96,26 @@ const socket: Door = async (user, body) => {
   return { ...outcome, duplicate: ack.duplicate };
 };
 
-const DOORS: Readonly<Record<string, Door>> = { json, sse, socket };
+const raw: Door = async (user, body) => {
+  const client = await connectRaw(user.url, { token: user.accessToken });
+  const last = Promise.race([client.next('end'), client.next('failed')]);
+  const ack = await client.ask({ type: 'message', ...body });
+  if (ack.type === 'error') {
+    client.close();
+    return refusal(ack.error.code);
+  }
+  if (ack.duplicate) await client.ask({ type: 'resume', messageId: ack.messageId, offset: 0 });
+  await last;
+  client.close();
+  const events = client.frames.map((data) => ({ event: String(data.type), id: undefined, data }));
+  const isOfReply = ({ event, data }: SseEvent): boolean => data.messageId === ack.messageId && event !== 'ack';
+  const outcome = fromEvents(events.filter(isOfReply));
+  const ids = { chatId: ack.chatId, userMessageId: ack.userMessageId, messageId: ack.messageId };
+  expect(outcome.ids).toEqual(ids);
+  return { ...outcome, duplicate: ack.duplicate };
+};
+
+const DOORS: Readonly<Record<string, Door>> = { json, sse, socket, raw };
 
 /** One request, and what every door must make of it. */
 interface Case {
@@ -218,7 +238,7 @@ await describeOnEachDatabase((database) => {
     });
     const someone = await limited.signUp();
     const outcomes = await Promise.all(
-      [json, sse, socket, json, sse, socket].map((door, index) =>
+      [json, sse, socket, raw, json, sse, socket, raw].map((door, index) =>
         door(someone, { content: 'x', clientMessageId: `limit-${String(index)}` }),
       ),
     );

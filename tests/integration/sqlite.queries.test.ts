@@ -67,6 +67,12 @@ describe('query plans', () => {
     messages.renewLeases('node-1', [turn.reply.id], at(1));
     messages.listLapsedReplies(at(2), at(2), 10);
     messages.settleReply(user.id, turn.reply.id, replyEnd());
+    messages.reopenReply(user.id, turn.reply.id, at(2));
+    messages.setFeedback(user.id, turn.reply.id, { rating: 'up', comment: null }, at(2));
+    messages.listChildIds(user.id, turn.chatId, [null, turn.reply.id]);
+    messages.showBranch(user.id, turn.chatId, turn.reply.id, at(2));
+    messages.deleteMessage(user.id, second.reply.id, at(2));
+    messages.deleteMessage(user.id, turn.userMessage?.id ?? '', at(2));
     releaseLeases(db);
     for (const sort of SORTS) chats.listChats(user.id, { sort, titleQuery: 'a', after: null, limit: 10 });
     chats.updateChat(user.id, turn.chatId, { title: 'B' }, at(3));

@@ -174,7 +174,11 @@ describe('the other events', () => {
     await stalled;
     expect(await ask(socket, 'chat:stop', { messageId: sent.messageId })).toMatchObject({
       ok: true,
-      message: { status: 'stopped' },
+      messageId: sent.messageId,
+      userMessageId: sent.userMessageId,
+      clientMessageId: sent.clientMessageId,
+      status: 'stopped',
+      duplicate: false,
     });
     const renamed = nextEvent(other, 'chat:updated', ({ chat }) => chat.title === 'New name');
     expect(await ask(socket, 'chat:rename', { chatId: sent.chatId, title: 'New name' })).toMatchObject({

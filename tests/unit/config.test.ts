@@ -23,7 +23,7 @@ describe('loadConfig', () => {
       database: { mongodbUri: null },
       llm: { provider: 'simulator', affinity: 'message', temperature: 0.7, maxOutputTokens: 1024 },
       auth: { jwtSecret: null, accessTokenTtlMs: 900_000, refreshTokenTtlMs: 2_592_000_000, bcryptCost: 12 },
-      limits: { authPerMinute: 5, apiPerMinute: 100, chatPerSecond: 10 },
+      limits: { authPerMinute: 5, apiPerMinute: 100, chatPerSecond: 10, connectionsPerUser: 50 },
       chat: {
         contextMaxMessages: 20,
         contextMaxTokens: 8000,

@@ -17,17 +17,17 @@ const windowOf = (roles: string, maxMessages: number, maxTokens: number): string
     .join('');
 
 describe('chooseWindow', () => {
-  test.each([
-    ['everything fits', 'uauau', 20, 100, '01234'],
-    ['the newest whole turns within the messages', 'uauau', 4, 100, '234'],
-    ['the newest whole turns within the tokens', 'uauau', 20, 4, '234'],
-    ['never half a turn', 'uauau', 2, 100, '4'],
-    ['the question alone, however small the limits', 'uauau', 1, 0, '4'],
-    ['a question that was never answered is a turn of its own', 'uuau', 20, 2, '3'],
-    ['a branch cut in the midst begins with a question', 'auau', 20, 100, '123'],
-    ['a reply with two messages stays with its question', 'uaaau', 4, 100, '4'],
-  ] as const)('%s', (_name, ...[roles, maxMessages, maxTokens, expected]) => {
-    expect(windowOf(roles, maxMessages, maxTokens)).toBe(expected);
+  test.each<readonly [string, Parameters<typeof windowOf>, string]>([
+    ['everything fits', ['uauau', 20, 100], '01234'],
+    ['the newest whole turns within the messages', ['uauau', 4, 100], '234'],
+    ['the newest whole turns within the tokens', ['uauau', 20, 4], '234'],
+    ['never half a turn', ['uauau', 2, 100], '4'],
+    ['the question alone, however small the limits', ['uauau', 1, 0], '4'],
+    ['a question that was never answered is a turn of its own', ['uuau', 20, 2], '3'],
+    ['a branch cut in the midst begins with a question', ['auau', 20, 100], '123'],
+    ['a reply with two messages stays with its question', ['uaaau', 4, 100], '4'],
+  ])('%s', (_name, branchAndLimits, expected) => {
+    expect(windowOf(...branchAndLimits)).toBe(expected);
   });
 
   test('the bound that needs no tokenizer is never below the bytes', () => {

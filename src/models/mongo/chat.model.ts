@@ -1,5 +1,5 @@
 import type { Chat } from '../entities.ts';
-import { nullableDate, nullableText, rowSchema } from './schema.ts';
+import { markChanges, nullableDate, nullableText, rowSchema } from './schema.ts';
 
 export interface ChatRow extends Omit<Chat, 'id'> {
   readonly _id: string;
@@ -14,6 +14,8 @@ export interface ChatRow extends Omit<Chat, 'id'> {
   readonly removedAt: Date | null;
   /** When its deleted messages are next looked for; null when there is nothing to sweep. */
   readonly sweepAt: Date | null;
+  /** See changeSets.ts. */
+  readonly unlisted: boolean;
 }
 
 export const chatSchema = rowSchema<ChatRow>({
@@ -35,7 +37,9 @@ export const chatSchema = rowSchema<ChatRow>({
   removedBy: nullableText,
   removedAt: nullableDate,
   sweepAt: nullableDate,
+  unlisted: Boolean,
 });
+markChanges(chatSchema);
 // `_id` closes both orders, so that a page can begin between two chats of one time.
 chatSchema.index({ ownerId: 1, deleted: 1, updatedAt: 1, _id: 1 });
 chatSchema.index({ ownerId: 1, deleted: 1, createdAt: 1, _id: 1 });

@@ -10,6 +10,7 @@ export const toChatRow = ({ id, ...chat }: Chat): ChatRow => ({
   removedBy: null,
   removedAt: null,
   sweepAt: null,
+  unlisted: true,
 });
 
 export const toChat = (row: ChatRow): Chat => ({

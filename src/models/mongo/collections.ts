@@ -1,10 +1,12 @@
 import type { Connection, Model } from 'mongoose';
 import { chatSchema, type ChatRow } from './chat.model.ts';
+import { changeSetSchema, type ChangeSetRow } from './changeSet.model.ts';
 import { intentSchema, type IntentRow } from './intent.model.ts';
 import { loginSchema, type LoginRow } from './login.model.ts';
 import { messageSchema, type MessageRow } from './message.model.ts';
 import { replyLogSchema, type ReplyLogRow } from './replyLog.model.ts';
 import { ticketSchema, type TicketRow } from './ticket.model.ts';
+import { tombstoneSchema, type TombstoneRow } from './tombstone.model.ts';
 import { turnSchema, type TurnRow } from './turn.model.ts';
 import { userSchema, type UserRow } from './user.model.ts';
 import { isDuplicateKey } from './errors.ts';
@@ -19,6 +21,8 @@ export interface Collections {
   readonly turns: Model<TurnRow>;
   readonly replyLog: Model<ReplyLogRow>;
   readonly intents: Model<IntentRow>;
+  readonly tombstones: Model<TombstoneRow>;
+  readonly changeSets: Model<ChangeSetRow>;
 }
 
 export const createCollections = (connection: Connection): Collections => ({
@@ -30,6 +34,8 @@ export const createCollections = (connection: Connection): Collections => ({
   turns: connection.model<TurnRow>('Turn', turnSchema, 'turns'),
   replyLog: connection.model<ReplyLogRow>('ReplyLog', replyLogSchema, 'replyLog'),
   intents: connection.model<IntentRow>('Intent', intentSchema, 'intents'),
+  tombstones: connection.model<TombstoneRow>('Tombstone', tombstoneSchema, 'tombstones'),
+  changeSets: connection.model<ChangeSetRow>('ChangeSet', changeSetSchema, 'changeSets'),
 });
 
 /** Builds every index that is not there. Not by mongoose's `autoIndex`, whose failures nobody would hear of. */

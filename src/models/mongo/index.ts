@@ -12,6 +12,7 @@ import { createMessageStore } from './message.store.ts';
 import { startOpening } from './opening.ts';
 import { createRemovals } from './removals.ts';
 import { createRepair } from './repair.ts';
+import { createSyncStore } from './sync.store.ts';
 import { createTurnCommit } from './turnCommit.ts';
 import { createUserStore } from './user.store.ts';
 
@@ -50,6 +51,7 @@ export const openMongoStores = async ({ uri, logger, clock = systemClock, metric
     logins: guard.store('logins', createLoginStore(collections, intents)),
     chats: guard.store('chats', createChatStore(collections, { removals, intents, clock })),
     messages: guard.store('messages', createMessageStore(collections, commit)),
+    sync: guard.store('sync', createSyncStore(collections, clock)),
     ping: () =>
       guard.run('ping', async () => {
         await connection.db?.command({ ping: 1 });

@@ -1,5 +1,5 @@
 import type { FinalStatus, Message, MessageStatus } from '../entities.ts';
-import { nullableText, partSchema, rowSchema } from './schema.ts';
+import { markChanges, nullableText, partSchema, rowSchema } from './schema.ts';
 
 /**
  * `settling`: the reply is final as `settledAs` says, for every reader; what is still to do is its chat's `rev` and
@@ -13,6 +13,10 @@ export interface MessageRow extends Omit<Message, 'id' | 'status'> {
   readonly settledAs: FinalStatus | null;
   /** While settling: the preview that the chat is to get. */
   readonly settledPreview: string | null;
+  /** Of a reply: whether a model may have been asked for it. */
+  readonly isAsked: boolean;
+  /** See changeSets.ts. */
+  readonly unlisted: boolean;
 }
 
 export const UNFINISHED: readonly StoredStatus[] = ['queued', 'pending', 'streaming'];
@@ -30,6 +34,7 @@ const usage = partSchema({
 const segment = partSchema({ model: String, from: Number, to: Number, reason: String });
 const latency = partSchema({ firstToken: Number, total: Number });
 const replyError = partSchema({ code: String, detail: String, retryAfterMs: Number });
+const feedback = partSchema({ rating: String, comment: String });
 const lease = partSchema({ nodeId: String, until: Date });
 
 export const messageSchema = rowSchema<MessageRow>({
@@ -48,13 +53,17 @@ export const messageSchema = rowSchema<MessageRow>({
   latencyMs: { type: latency, default: null },
   segments: { type: [segment], default: null },
   error: { type: replyError, default: null },
+  feedback: { type: feedback, default: null },
   lease: { type: lease, default: null },
   createdAt: Date,
   updatedAt: Date,
   rev: Number,
   settledAs: nullableText,
   settledPreview: nullableText,
+  isAsked: Boolean,
+  unlisted: Boolean,
 });
+markChanges(messageSchema);
 messageSchema.index({ ownerId: 1, chatId: 1, seq: 1 });
 messageSchema.index({ ownerId: 1, chatId: 1, parentId: 1, seq: 1 });
 // Few messages are unfinished at any time: whatever begins with these statuses reads only those few.

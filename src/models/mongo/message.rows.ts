@@ -9,6 +9,8 @@ export const toMessageRow = ({ id, ...message }: Message): MessageRow => ({
   ...message,
   settledAs: null,
   settledPreview: null,
+  isAsked: false,
+  unlisted: true,
 });
 
 /** Readers know nothing of `settling`: such a reply is final. */
@@ -35,6 +37,7 @@ export const toMessage = (row: MessageRow, content = row.content): Message => ({
   latencyMs: row.latencyMs,
   segments: row.segments,
   error: row.error,
+  feedback: row.feedback,
   lease: row.lease,
   createdAt: row.createdAt,
   updatedAt: row.updatedAt,

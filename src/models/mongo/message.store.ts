@@ -1,6 +1,7 @@
 import { trusted } from 'mongoose';
 import type { Message } from '../entities.ts';
 import type { MessageStore } from '../stores.ts';
+import { createBranchStore } from './branch.store.ts';
 import type { Collections } from './collections.ts';
 import { UNFINISHED, type MessageRow } from './message.model.ts';
 import { toMessages } from './message.rows.ts';
@@ -80,5 +81,6 @@ const createReaders = (collections: Collections): Readers => {
 export const createMessageStore = (collections: Collections, commit: TurnCommit): MessageStore => ({
   ...createTurnStore(collections, commit),
   ...createReaders(collections),
+  ...createBranchStore(collections, commit),
   ...createReplyStore(collections),
 });

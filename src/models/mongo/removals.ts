@@ -1,10 +1,12 @@
 import { trusted } from 'mongoose';
 import type { Clock } from '../../lib/clock.ts';
+import { newId } from '../../lib/ids.ts';
 import type { ChatRow } from './chat.model.ts';
 import { liveChat } from './chat.rows.ts';
 import { RELAXED, type Collections } from './collections.ts';
 import type { CarryOut } from './intents.ts';
 import { logsOf, logsOfOwner } from './replyLog.ts';
+import { createTombstones } from './tombstones.ts';
 import type { UserRow } from './user.model.ts';
 
 /**
@@ -46,6 +48,14 @@ const deletedChat = (now: Date, intentId: string | null): Partial<ChatRow> => ({
 
 export const createRemovals = (collections: Collections, clock: Clock): Removals => {
   const { users, logins, tickets, chats, messages, turns, replyLog, intents } = collections;
+  const tombstones = createTombstones(collections, clock);
+
+  /** Deletions of single messages whose content is about to be dropped may not have told devices of them yet. */
+  const buryRemovals = async (scope: { readonly ownerId: string; readonly chatId: string }): Promise<void> => {
+    for (const { _id, ownerId, content } of await turns.find({ ...scope, state: 'open' }).lean()) {
+      if (content && 'removedIds' in content) await tombstones.buryMessages(ownerId, content.removedIds, _id);
+    }
+  };
 
   const removeMessages = async (chat: ChatRow): Promise<void> => {
     const scope = {
@@ -53,6 +63,7 @@ export const createRemovals = (collections: Collections, clock: Clock): Removals
       chatId: chat._id,
       ...(chat.deleted ? {} : { seq: trusted({ $lte: chat.clearedSeq }) }),
     };
+    if (!chat.deleted) await buryRemovals(scope);
     // First, so that nobody completes such a turn any more; it stays known.
     await turns.updateMany({ ...scope, state: 'open' }, { $set: { state: 'done', content: null } });
     let ids: string[];
@@ -60,6 +71,8 @@ export const createRemovals = (collections: Collections, clock: Clock): Removals
       ids = (await messages.find(scope).select('_id').limit(BATCH).lean()).map((row) => row._id);
       if (ids.length === 0) return;
       await replyLog.deleteMany(logsOf(ids.map((messageId) => ({ ownerId: chat.ownerId, messageId }))));
+      // Before they go, because after a crash nobody would know their ids; the chat's own tombstone stands for all of them.
+      if (!chat.deleted) await tombstones.buryMessages(chat.ownerId, ids, newId());
       await messages.deleteMany({ _id: trusted({ $in: ids }), ownerId: chat.ownerId });
     } while (ids.length === BATCH);
   };
@@ -71,6 +84,7 @@ export const createRemovals = (collections: Collections, clock: Clock): Removals
   };
 
   const finishChat = async (chat: ChatRow): Promise<void> => {
+    if (chat.deleted) await tombstones.buryChat(chat.ownerId, chat._id);
     await removeMessages(chat);
     const sweepAt = nextSweep(chat.removedAt);
     // Only if nobody has cleared it again since.
@@ -88,6 +102,8 @@ export const createRemovals = (collections: Collections, clock: Clock): Removals
     await logins.deleteMany(owned);
     await tickets.deleteMany(owned);
     await intents.deleteMany(owned);
+    await collections.tombstones.deleteMany(owned);
+    await collections.changeSets.deleteMany(owned);
     const sweepAt = nextSweep(user.removedAt);
     if (sweepAt === null) await users.deleteOne({ _id: user._id, deleted: true });
     else await users.updateOne({ _id: user._id, deleted: true }, { $set: { sweepAt } }, RELAXED);

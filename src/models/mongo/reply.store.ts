@@ -8,7 +8,8 @@ import { RUNNING, UNFINISHED, type MessageRow } from './message.model.ts';
 import { toMessage, toMessages } from './message.rows.ts';
 import { dropLog, toLogRow } from './replyLog.ts';
 
-type ReplyMethods = 'claimReply' | 'startReply' | 'appendLog' | 'settleReply' | 'renewLeases' | 'listLapsedReplies';
+type ReplyMethods =
+  'claimReply' | 'startReply' | 'reopenReply' | 'appendLog' | 'settleReply' | 'renewLeases' | 'listLapsedReplies';
 
 /** What the first and deciding write of a settlement stores; `finishSettling` does the rest. */
 const endOf = (end: ReplyEnd): Partial<MessageRow> => ({
@@ -73,9 +74,21 @@ export const createReplyStore = (collections: Collections): Pick<MessageStore, R
     startReply: async (ownerId, messageId, model, at) => {
       const result = await messages.updateOne(
         { _id: messageId, ownerId, status: 'pending' },
-        { $set: { status: 'streaming', model, updatedAt: at }, $inc: { rev: 1 } },
+        { $set: { status: 'streaming', isAsked: true, model, updatedAt: at }, $inc: { rev: 1 } },
+        RELAXED,
       );
       return result.modifiedCount === 1;
+    },
+
+    reopenReply: async (ownerId, messageId, at) => {
+      const row = await messages
+        .findOneAndUpdate(
+          { _id: messageId, ownerId, status: 'interrupted', isAsked: false },
+          { $set: { status: 'queued', error: null, latencyMs: null, updatedAt: at }, $inc: { rev: 1 } },
+          { returnDocument: 'after' },
+        )
+        .lean();
+      return row && toMessage(row);
     },
 
     appendLog: async (entries) => {

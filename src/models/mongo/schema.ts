@@ -1,4 +1,4 @@
-import { Schema, type SchemaDefinition } from 'mongoose';
+import { Schema, type Query, type SchemaDefinition } from 'mongoose';
 
 /**
  * A schema for rows whose `_id` is our own string. Rows are written whole and read `.lean()`: no version key, no virtual
@@ -10,6 +10,21 @@ export const rowSchema = <Row>(fields: SchemaDefinition<Row>): Schema<Row> =>
     id: false,
     minimize: false,
   });
+
+const raisesRev = (increments: unknown): boolean =>
+  typeof increments === 'object' && increments !== null && 'rev' in increments;
+
+/**
+ * Marks a row as `unlisted` in every update that raises its `rev`, so that no store can forget to tell devices of a change
+ * (changeSets.ts). Rows are inserted with the mark.
+ */
+export const markChanges = <Row>(schema: Schema<Row>): void => {
+  schema.index({ ownerId: 1, unlisted: 1 });
+  schema.pre(['updateOne', 'updateMany', 'findOneAndUpdate'], function (this: Query<unknown, Row>) {
+    const update = this.getUpdate();
+    if (update && '$inc' in update && raisesRev(update.$inc)) this.set('unlisted', true);
+  });
+};
 
 /** A part of a row, without an `_id` of its own. */
 export const partSchema = (fields: SchemaDefinition): Schema => new Schema(fields, { _id: false, id: false });

@@ -13,6 +13,15 @@ export interface TurnContent {
   readonly preview: string;
 }
 
+/** What a deletion takes away. It has a place among its chat's turns, so that none can hang on what is about to go. */
+export interface RemovalContent {
+  readonly removedIds: readonly string[];
+  /** What is shown of the chat if its active leaf was among them. */
+  readonly leaf: { readonly id: string | null; readonly preview: string | null };
+  /** The chat's `clearedSeq` when the deletion was built: another one later says that it has nothing left to do. */
+  readonly clearedSeq: number;
+}
+
 /**
  * The commit document of a turn: once it is stored, the turn is; everything else follows from its content (turnCommit.ts).
  * `_id` is `ownerId:clientMessageId` and stays for ever. It and the index over the chat's `seq` decide which of two
@@ -31,7 +40,7 @@ export interface TurnRow {
   readonly createdAt: Date;
   /** `open`: what follows from the content may not be written yet. `done`: it is, and the content is dropped. */
   readonly state: 'open' | 'done';
-  readonly content: TurnContent | null;
+  readonly content: TurnContent | RemovalContent | null;
 }
 
 export const turnSchema = rowSchema<TurnRow>({

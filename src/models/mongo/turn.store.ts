@@ -44,12 +44,6 @@ export const createTurnStore = (
     return row && load(row);
   };
 
-  /** Whoever has this place in the chat may have died before the chat moved on. */
-  const completeSlot = async ({ ownerId, chatId, seq }: TurnRow): Promise<void> => {
-    const row = await turns.findOne({ ownerId, chatId, seq }).lean();
-    if (row?.state === 'open') await commit.complete(row);
-  };
-
   /** Null: something else was there first, and now it is known what to build on. */
   const tryAppend = async (turn: NewTurn, isFirstTry: boolean): Promise<StoredTurn | null> => {
     const { row, userMessage, reply } = await draftTurn(turn, isFirstTry);
@@ -58,7 +52,7 @@ export const createTurnStore = (
     } catch (error) {
       if (!isDuplicateKey(error)) throw error;
       const known = await findTurn(turn.ownerId, turn.clientMessageId);
-      if (!known) await completeSlot(row);
+      if (!known) await commit.completeSlot(row);
       return known;
     }
     const chat = await commit.complete(row);

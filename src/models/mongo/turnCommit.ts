@@ -3,7 +3,9 @@ import type { Clock } from '../../lib/clock.ts';
 import type { ChatRow } from './chat.model.ts';
 import { liveChat } from './chat.rows.ts';
 import { insertMissing, RELAXED, type Collections } from './collections.ts';
+import { createRemovalCommit } from './removalCommit.ts';
 import { logsOf } from './replyLog.ts';
+import { createTombstones } from './tombstones.ts';
 import type { TurnContent, TurnRow } from './turn.model.ts';
 
 /**
@@ -14,9 +16,15 @@ import type { TurnContent, TurnRow } from './turn.model.ts';
 export interface TurnCommit {
   /** Returns the chat as it is after the turn; null when the turn's messages were deleted since. */
   complete(turn: TurnRow): Promise<ChatRow | null>;
+  /** Completes what has this place in the chat: whoever took it may have died before the chat moved on. */
+  completeSlot(slot: Pick<TurnRow, 'ownerId' | 'chatId' | 'seq'>): Promise<void>;
 }
 
-export const createTurnCommit = ({ turns, messages, chats, replyLog }: Collections, clock: Clock): TurnCommit => {
+export const createTurnCommit = (collections: Collections, clock: Clock): TurnCommit => {
+  const { turns, messages, chats, replyLog } = collections;
+  const completeRemoval = createRemovalCommit(collections, clock);
+  const tombstones = createTombstones(collections, clock);
+
   /** The turn was built before the chat was cleared and comes after: it is cleared with the rest, its slot used up. */
   const skipCleared = async (turn: TurnRow, content: TurnContent, lastSeq: number): Promise<void> => {
     const now = new Date(clock.now());
@@ -32,7 +40,9 @@ export const createTurnCommit = ({ turns, messages, chats, replyLog }: Collectio
 
   const removeMessages = async (turn: TurnRow, content: TurnContent): Promise<void> => {
     const { ownerId } = turn;
-    await messages.deleteMany({ _id: trusted({ $in: content.messages.map(({ _id }) => _id) }), ownerId });
+    const ids = content.messages.map(({ _id }) => _id);
+    await tombstones.buryMessages(ownerId, ids, turn._id);
+    await messages.deleteMany({ _id: trusted({ $in: ids }), ownerId });
     await replyLog.deleteMany(logsOf([{ ownerId, messageId: turn.replyId }]));
   };
 
@@ -57,16 +67,26 @@ export const createTurnCommit = ({ turns, messages, chats, replyLog }: Collectio
     return null;
   };
 
+  const completeTurn = async (turn: TurnRow, content: TurnContent): Promise<ChatRow | null> => {
+    await insertMissing(messages, content.messages);
+    const isMade = content.newChat !== null && (await insertMissing(chats, [content.newChat])) === 1;
+    return isMade ? content.newChat : advanceChat(turn, content);
+  };
+
+  const complete: TurnCommit['complete'] = async (turn) => {
+    const { content } = turn;
+    if (!content) return null;
+    const chat = await ('removedIds' in content ? completeRemoval(turn, content) : completeTurn(turn, content));
+    const done = { $set: { state: 'done', content: null } };
+    await turns.updateOne({ _id: turn._id, ownerId: turn.ownerId, state: 'open' }, done, RELAXED);
+    return chat;
+  };
+
   return {
-    complete: async (turn) => {
-      const { content } = turn;
-      if (!content) return null;
-      await insertMissing(messages, content.messages);
-      const isMade = content.newChat !== null && (await insertMissing(chats, [content.newChat])) === 1;
-      const chat = isMade ? content.newChat : await advanceChat(turn, content);
-      const done = { $set: { state: 'done', content: null } };
-      await turns.updateOne({ _id: turn._id, ownerId: turn.ownerId, state: 'open' }, done, RELAXED);
-      return chat;
+    complete,
+    completeSlot: async ({ ownerId, chatId, seq }) => {
+      const row = await turns.findOne({ ownerId, chatId, seq }).lean();
+      if (row?.state === 'open') await complete(row);
     },
   };
 };

@@ -44,6 +44,7 @@ const newMessage = (turn: NewTurn): Omit<Message, 'id' | 'seq' | 'parentId' | 'r
   latencyMs: null,
   segments: null,
   error: null,
+  feedback: null,
   lease: null,
   createdAt: turn.at,
   updatedAt: turn.at,

@@ -2,7 +2,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Metrics } from '../../lib/metrics.ts';
 import { StoreUnavailableError } from '../errors.ts';
-import type { ChatStore, LoginStore, MessageStore, Stores, UserStore } from '../stores.ts';
+import type { ChatStore, LoginStore, MessageStore, Stores, SyncStore, UserStore } from '../stores.ts';
 import type { Database } from './database.ts';
 import { toStoreError } from './errors.ts';
 import { createSyncStores, isRead, perform, type Operation, type StoreName } from './operations.ts';
@@ -67,6 +67,7 @@ export const createCaller = (options: CallerOptions): Stores => {
     logins: promised<LoginStore>('logins', stores.logins),
     chats: promised<ChatStore>('chats', stores.chats),
     messages: promised<MessageStore>('messages', stores.messages),
+    sync: promised<SyncStore>('sync', stores.sync),
     ping: async () => {
       await run({ store: 'database', method: 'ping', args: [] });
     },

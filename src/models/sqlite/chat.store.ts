@@ -1,5 +1,6 @@
 import type { Chat } from '../entities.ts';
 import type { ChatSort, ChatStore } from '../stores.ts';
+import { buryMessages, nextChange } from './changes.ts';
 import type { Database } from './database.ts';
 import type { Sync } from './sync.ts';
 import { inserter, toDate } from './table.ts';
@@ -53,6 +54,7 @@ export const insertChat = inserter<Chat>('chats', {
   created_at: (chat) => chat.createdAt.getTime(),
   updated_at: (chat) => chat.updatedAt.getTime(),
   rev: (chat) => chat.rev,
+  change: (_chat, db) => nextChange(db),
 });
 
 /** A chat by its full key; also within `appendTurn`. */
@@ -60,12 +62,16 @@ export const findChat = (db: Database, ownerId: string, chatId: string): Chat | 
   toChatOrNull(db.get('SELECT * FROM chats WHERE id = ? AND owner_id = ?', chatId, ownerId) as ChatRow | undefined);
 
 const UPDATE_CHAT = `
-UPDATE chats SET title = ?, title_key = ?, model = ?, system_prompt = ?, active_leaf_id = ?, updated_at = ?, rev = rev + 1
+UPDATE chats SET title = ?, title_key = ?, model = ?, system_prompt = ?, active_leaf_id = ?, updated_at = ?, rev = rev + 1,
+  change = ?
 WHERE id = ? AND owner_id = ? RETURNING *`;
 
 const CLEAR_CHAT = `
-UPDATE chats SET message_count = 0, active_leaf_id = NULL, last_message_preview = NULL, updated_at = ?, rev = rev + 1
+UPDATE chats SET message_count = 0, active_leaf_id = NULL, last_message_preview = NULL, updated_at = ?, rev = rev + 1,
+  change = ?, cleared_seq = last_seq
 WHERE id = ? AND owner_id = ? RETURNING *`;
+
+const CHAT_MESSAGE_IDS = 'SELECT id FROM messages WHERE chat_id = ? ORDER BY seq';
 
 const IDLE_CHATS = 'SELECT id, owner_id FROM chats WHERE updated_at < ? ORDER BY updated_at LIMIT ?';
 
@@ -104,13 +110,20 @@ export const createChatStore = (db: Database): Sync<ChatStore> => ({
     const before = findChat(db, ownerId, chatId);
     if (!before) return null;
     const { title, model, systemPrompt, activeLeafId } = { ...before, ...changes };
-    const values = [title, title.toLowerCase(), model, systemPrompt, activeLeafId, at.getTime()];
+    const values = [title, title.toLowerCase(), model, systemPrompt, activeLeafId, at.getTime(), nextChange(db)];
     return toChatOrNull(db.get(UPDATE_CHAT, ...values, chatId, ownerId) as ChatRow | undefined);
   },
   clearChat: (ownerId, chatId, at) => {
-    const row = db.get(CLEAR_CHAT, at.getTime(), chatId, ownerId) as ChatRow | undefined;
-    if (row) db.run('DELETE FROM messages WHERE chat_id = ?', chatId);
-    return toChatOrNull(row);
+    const row = db.get(CLEAR_CHAT, at.getTime(), nextChange(db), chatId, ownerId) as ChatRow | undefined;
+    if (!row) return null;
+    const messages = db.all(CHAT_MESSAGE_IDS, chatId) as { id: string }[];
+    buryMessages(
+      db,
+      ownerId,
+      messages.map(({ id }) => id),
+    );
+    db.run('DELETE FROM messages WHERE chat_id = ?', chatId);
+    return toChat(row);
   },
   deleteChat: (ownerId, chatId) => db.run('DELETE FROM chats WHERE id = ? AND owner_id = ?', chatId, ownerId) === 1,
   deleteChats: (ownerId) =>

@@ -1,4 +1,13 @@
-import { isFinal, type Latency, type Message, type ReplyError, type Segment, type Usage } from '../entities.ts';
+import {
+  isFinal,
+  type Feedback,
+  type Latency,
+  type Message,
+  type ReplyError,
+  type Segment,
+  type Usage,
+} from '../entities.ts';
+import { nextChange } from './changes.ts';
 import type { Database } from './database.ts';
 import { fromJson, inserter, toDate, toJson, toTime } from './table.ts';
 
@@ -19,6 +28,7 @@ interface MessageRow {
   readonly latency_ms: string | null;
   readonly segments: string | null;
   readonly error: string | null;
+  readonly feedback: string | null;
   readonly lease_node_id: string | null;
   readonly lease_until: number | null;
   readonly created_at: number;
@@ -64,6 +74,7 @@ const toMessage = (db: Database, row: MessageRow): Message => ({
   latencyMs: fromJson(row.latency_ms) as Latency | null,
   segments: fromJson(row.segments) as readonly Segment[] | null,
   error: fromJson(row.error) as ReplyError | null,
+  feedback: fromJson(row.feedback) as Feedback | null,
   lease:
     row.lease_node_id === null || row.lease_until === null
       ? null
@@ -104,9 +115,11 @@ export const insertMessage = inserter<Message>('messages', {
   latency_ms: (message) => toJson(message.latencyMs),
   segments: (message) => toJson(message.segments),
   error: (message) => toJson(message.error),
+  feedback: (message) => toJson(message.feedback),
   lease_node_id: (message) => message.lease?.nodeId ?? null,
   lease_until: (message) => toTime(message.lease?.until ?? null),
   created_at: (message) => message.createdAt.getTime(),
   updated_at: (message) => message.updatedAt.getTime(),
   rev: (message) => message.rev,
+  change: (_message, db) => nextChange(db),
 });

@@ -1,4 +1,5 @@
 import type { MessageStore } from '../stores.ts';
+import { createBranchStore } from './branch.store.ts';
 import type { Database } from './database.ts';
 import { findMessage, getMessages, IS_UNFINISHED } from './message.rows.ts';
 import type { Sync } from './sync.ts';
@@ -32,5 +33,6 @@ export const createMessageStore = (db: Database): Sync<MessageStore> => ({
   listBranch: (ownerId, chatId, fromId, limit) => getMessages(db, LIST_BRANCH, fromId, chatId, ownerId, limit, limit),
   listChildren: (ownerId, chatId, parentId) => getMessages(db, LIST_CHILDREN, chatId, ownerId, parentId),
   listUnfinished: (ownerId, chatId) => getMessages(db, LIST_UNFINISHED, chatId, ownerId),
+  ...createBranchStore(db),
   ...createReplyStore(db),
 });

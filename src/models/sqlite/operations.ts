@@ -1,8 +1,9 @@
-import type { ChatStore, LoginStore, MessageStore, UserStore } from '../stores.ts';
+import type { ChatStore, LoginStore, MessageStore, SyncStore, UserStore } from '../stores.ts';
 import { createChatStore } from './chat.store.ts';
 import type { Database } from './database.ts';
 import { createLoginStore } from './login.store.ts';
 import { createMessageStore } from './message.store.ts';
+import { createSyncStore } from './sync.store.ts';
 import type { Sync } from './sync.ts';
 import { createUserStore } from './user.store.ts';
 
@@ -11,6 +12,7 @@ export interface SyncStores {
   readonly logins: Sync<LoginStore>;
   readonly chats: Sync<ChatStore>;
   readonly messages: Sync<MessageStore>;
+  readonly sync: Sync<SyncStore>;
   readonly database: { ping(): void };
 }
 export type StoreName = keyof SyncStores;
@@ -21,6 +23,7 @@ export const createSyncStores = (db: Database): SyncStores => ({
   logins: createLoginStore(db),
   chats: createChatStore(db),
   messages: createMessageStore(db),
+  sync: createSyncStore(db),
   database: { ping: () => void db.get('SELECT count(*) FROM sqlite_schema') },
 });
 

@@ -1,4 +1,5 @@
 import type { LogEntry, MessageStore, ReplyEnd } from '../stores.ts';
+import { nextChange } from './changes.ts';
 import { toChat, type ChatRow } from './chat.store.ts';
 import type { Database } from './database.ts';
 import { getMessage, getMessages, IS_RUNNING, IS_UNFINISHED } from './message.rows.ts';
@@ -6,12 +7,17 @@ import type { Sync } from './sync.ts';
 import { toJson } from './table.ts';
 
 const CLAIM_REPLY = `
-UPDATE messages SET status = 'pending', lease_node_id = ?, lease_until = ?, updated_at = ?, rev = rev + 1
+UPDATE messages SET status = 'pending', lease_node_id = ?, lease_until = ?, updated_at = ?, rev = rev + 1,
+  change = ?
 WHERE id = ? AND owner_id = ? AND status = 'queued'`;
 
 const START_REPLY = `
-UPDATE messages SET status = 'streaming', model = ?, updated_at = ?, rev = rev + 1
+UPDATE messages SET status = 'streaming', is_asked = 1, model = ?, updated_at = ?, rev = rev + 1, change = ?
 WHERE id = ? AND owner_id = ? AND status = 'pending'`;
+
+const REOPEN_REPLY = `
+UPDATE messages SET status = 'queued', error = NULL, latency_ms = NULL, updated_at = ?, rev = rev + 1, change = ?
+WHERE id = ? AND owner_id = ? AND status = 'interrupted' AND is_asked = 0 RETURNING *`;
 
 /**
  * UTF-16 units up to which a row of the log grows. A row per tick would cost three times the space and as many
@@ -35,13 +41,13 @@ ON CONFLICT DO NOTHING`;
 
 const SETTLE_REPLY = `
 UPDATE messages SET status = ?, content = ?, model = ?, finish_reason = ?, usage = ?, latency_ms = ?, segments = ?, error = ?,
-  lease_node_id = NULL, lease_until = NULL, updated_at = ?, rev = rev + 1
+  lease_node_id = NULL, lease_until = NULL, updated_at = ?, rev = rev + 1, change = ?
 WHERE id = ? AND owner_id = ? AND ${IS_UNFINISHED} RETURNING *`;
 
 const SETTLE_CHAT = `
 UPDATE chats SET
   last_message_preview = iif(active_leaf_id = ?, coalesce(?, last_message_preview), last_message_preview),
-  updated_at = ?, rev = rev + 1
+  updated_at = ?, rev = rev + 1, change = ?
 WHERE id = ? RETURNING *`;
 
 const RENEW_LEASES = `
@@ -79,7 +85,8 @@ const valuesOf = (end: ReplyEnd): (string | number | null)[] => [
  */
 export const releaseLeases = (db: Database): number => db.run(RELEASE_LEASES);
 
-type ReplyMethods = 'claimReply' | 'startReply' | 'appendLog' | 'settleReply' | 'renewLeases' | 'listLapsedReplies';
+type ReplyMethods =
+  'claimReply' | 'startReply' | 'reopenReply' | 'appendLog' | 'settleReply' | 'renewLeases' | 'listLapsedReplies';
 
 const appendEntry = (db: Database, { ownerId, messageId, offset, text }: LogEntry): void => {
   const isExtended = db.run(EXTEND_LOG, text, text.length, messageId, offset, ownerId) === 1;
@@ -88,16 +95,20 @@ const appendEntry = (db: Database, { ownerId, messageId, offset, text }: LogEntr
 
 export const createReplyStore = (db: Database): Pick<Sync<MessageStore>, ReplyMethods> => ({
   claimReply: (ownerId, messageId, lease, at) =>
-    db.run(CLAIM_REPLY, lease.nodeId, lease.until.getTime(), at.getTime(), messageId, ownerId) === 1,
-  startReply: (ownerId, messageId, model, at) => db.run(START_REPLY, model, at.getTime(), messageId, ownerId) === 1,
+    db.run(CLAIM_REPLY, lease.nodeId, lease.until.getTime(), at.getTime(), nextChange(db), messageId, ownerId) === 1,
+  startReply: (ownerId, messageId, model, at) =>
+    db.run(START_REPLY, model, at.getTime(), nextChange(db), messageId, ownerId) === 1,
+  reopenReply: (ownerId, messageId, at) =>
+    getMessage(db, REOPEN_REPLY, at.getTime(), nextChange(db), messageId, ownerId),
   appendLog: (entries) => {
     for (const entry of entries) appendEntry(db, entry);
   },
   settleReply: (ownerId, messageId, end) => {
-    const reply = getMessage(db, SETTLE_REPLY, ...valuesOf(end), messageId, ownerId);
+    const reply = getMessage(db, SETTLE_REPLY, ...valuesOf(end), nextChange(db), messageId, ownerId);
     if (!reply) return null;
     db.run('DELETE FROM reply_log WHERE message_id = ?', messageId);
-    const row = db.get(SETTLE_CHAT, messageId, end.preview, end.at.getTime(), reply.chatId) as ChatRow | undefined;
+    const values = [messageId, end.preview, end.at.getTime(), nextChange(db)];
+    const row = db.get(SETTLE_CHAT, ...values, reply.chatId) as ChatRow | undefined;
     return row ? { reply, chat: toChat(row) } : null;
   },
   renewLeases: (nodeId, messageIds, until) =>

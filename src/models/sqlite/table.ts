@@ -2,7 +2,7 @@ import type { SQLInputValue } from 'node:sqlite';
 import type { Database } from './database.ts';
 
 /** How each column is filled from an entity, in the order of the statement. */
-type Columns<Entity> = Readonly<Record<string, (entity: Entity) => SQLInputValue>>;
+type Columns<Entity> = Readonly<Record<string, (entity: Entity, db: Database) => SQLInputValue>>;
 
 /**
  * The insertion of whole entities into a table: columns and values come from one list, so they cannot drift apart.
@@ -13,7 +13,7 @@ export const inserter = <Entity>(table: string, columns: Columns<Entity>): ((db:
   const readers = Object.values(columns);
   const sql = `INSERT INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`;
   return (db, entity) => {
-    db.run(sql, ...readers.map((read) => read(entity)));
+    db.run(sql, ...readers.map((read) => read(entity, db)));
   };
 };
 

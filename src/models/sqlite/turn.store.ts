@@ -1,6 +1,7 @@
 import type { Chat, Message } from '../entities.ts';
 import { ChatFullError, MissingReferenceError } from '../errors.ts';
 import type { MessageStore, NewTurn, StoredTurn } from '../stores.ts';
+import { nextChange } from './changes.ts';
 import { findChat, insertChat } from './chat.store.ts';
 import type { Database } from './database.ts';
 import { findMessage, insertMessage, IS_UNFINISHED } from './message.rows.ts';
@@ -33,7 +34,8 @@ export const COUNT_UNFINISHED = `SELECT count(*) AS count FROM messages WHERE ch
 const PARENT_OF_TURN = 'SELECT 1 FROM messages WHERE id = ? AND chat_id = ? AND owner_id = ?';
 
 const UPDATE_CHAT = `
-UPDATE chats SET active_leaf_id = ?, message_count = ?, last_message_preview = ?, last_seq = ?, updated_at = ?, rev = ?
+UPDATE chats SET active_leaf_id = ?, message_count = ?, last_message_preview = ?, last_seq = ?, updated_at = ?, rev = ?,
+  change = ?
 WHERE id = ?`;
 
 const findTurn = (db: Database, ownerId: string, clientMessageId: string): Omit<StoredTurn, 'created'> | null => {
@@ -103,6 +105,7 @@ const blankMessage = (turn: NewTurn): Omit<Message, 'id' | 'seq' | 'parentId' | 
   latencyMs: null,
   segments: null,
   error: null,
+  feedback: null,
   lease: null,
   createdAt: turn.at,
   updatedAt: turn.at,
@@ -143,7 +146,8 @@ const storeChat = (db: Database, turn: NewTurn, chat: Chat): void => {
     return;
   }
   const { activeLeafId, messageCount, lastMessagePreview, lastSeq, updatedAt, rev } = chat;
-  db.run(UPDATE_CHAT, activeLeafId, messageCount, lastMessagePreview, lastSeq, updatedAt.getTime(), rev, chat.id);
+  const values = [activeLeafId, messageCount, lastMessagePreview, lastSeq, updatedAt.getTime(), rev, nextChange(db)];
+  db.run(UPDATE_CHAT, ...values, chat.id);
 };
 
 export const createTurnStore = (db: Database): Pick<Sync<MessageStore>, 'appendTurn' | 'findTurn'> => ({

@@ -54,8 +54,13 @@ const UPDATE_USER = `
 UPDATE users SET username = ?, username_key = ?, email = ?, email_verified = ?, full_name = ?, role = ?, status = ?,
   password_hash = ?, last_login_at = ?, updated_at = ? WHERE id = ?`;
 
-/** Everything that names its owner, and last the account; messages and their logs go with their chats. */
-const DELETE_OWNED = ['turns', 'tickets', 'logins', 'chats'].map((table) => `DELETE FROM ${table} WHERE owner_id = ?`);
+/**
+ * Everything that names its owner, and last the account; messages and their logs go with their chats, and the tombstones
+ * that those leave go after them.
+ */
+const DELETE_OWNED = ['turns', 'tickets', 'logins', 'chats', 'tombstones'].map(
+  (table) => `DELETE FROM ${table} WHERE owner_id = ?`,
+);
 
 export const createUserStore = (db: Database): Sync<UserStore> => {
   const findUser = (userId: string): User | null =>

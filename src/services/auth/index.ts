@@ -15,6 +15,7 @@ import { createAccessTokens } from './tokens.ts';
 export type { Actor, Scope } from './actor.ts';
 export type { RequestCredentials } from './authenticate.ts';
 export type { Client } from './deps.ts';
+export { createLoginEnds, type LoginEnds } from './loginEnds.ts';
 export { createPasswords, type Passwords } from './passwords.ts';
 export type { Session } from './sessions.ts';
 

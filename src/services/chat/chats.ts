@@ -13,7 +13,7 @@ import type { ChatRules } from './chatRules.ts';
 import { cursors } from './pageCursor.ts';
 
 export interface ChatsOptions {
-  readonly stores: Pick<Stores, 'chats'>;
+  readonly stores: Pick<Stores, 'chats' | 'messages'>;
   readonly rules: ChatRules;
   readonly replies: Pick<RepliesService, 'stopChat' | 'stopOwner'>;
   readonly context: Pick<ContextService, 'forget'>;
@@ -26,6 +26,10 @@ export interface Chats {
   createChat(actor: Actor, input: CreateChat): Promise<Chat>;
   getChat(actor: Actor, chatId: string): Promise<Chat>;
   listChats(actor: Actor, query: ListChats): Promise<Page<Chat>>;
+  /**
+   * With `activeLeafId` the branch through that message is shown, down to its newest end.
+   * @throws AppError `MESSAGE_NOT_FOUND` when that is none of the chat's, and nothing is changed then
+   */
   updateChat(actor: Actor, chatId: string, changes: UpdateChat): Promise<Chat>;
   /** Stops what runs, deletes the messages, keeps the chat. */
   clearChat(actor: Actor, chatId: string): Promise<void>;
@@ -57,6 +61,24 @@ export const createChats = (options: ChatsOptions): Chats => {
     const isDeleted = await stores.chats.deleteChat(ownerId, chatId);
     if (isDeleted) announceDeleted(ownerId, chatId);
     return isDeleted;
+  };
+
+  const showBranch = async ({ ownerId }: Actor, chatId: string, messageId: string): Promise<Chat> => {
+    const chat = await stores.messages.showBranch(ownerId, chatId, messageId, new Date(clock.now()));
+    if (chat) return chat;
+    found(await stores.chats.findChat(ownerId, chatId));
+    throw new AppError('MESSAGE_NOT_FOUND');
+  };
+
+  type Fields = Omit<UpdateChat, 'activeLeafId'>;
+  const changeFields = async ({ ownerId }: Actor, chatId: string, fields: Fields): Promise<Chat> => {
+    const { title, model, systemPrompt } = fields;
+    const changes = {
+      ...(title === undefined ? {} : { title }),
+      ...(model === undefined ? {} : { model }),
+      ...(systemPrompt === undefined ? {} : { systemPrompt }),
+    };
+    return found(await stores.chats.updateChat(ownerId, chatId, changes, new Date(clock.now())));
   };
 
   return {
@@ -108,19 +130,9 @@ export const createChats = (options: ChatsOptions): Chats => {
     updateChat: async (actor, chatId, changes) => {
       rules.checkModel(changes.model ?? undefined);
       rules.checkSystemPrompt(changes.systemPrompt ?? undefined);
-      const { title, model, systemPrompt } = changes;
-      const chat = found(
-        await stores.chats.updateChat(
-          actor.ownerId,
-          chatId,
-          {
-            ...(title === undefined ? {} : { title }),
-            ...(model === undefined ? {} : { model }),
-            ...(systemPrompt === undefined ? {} : { systemPrompt }),
-          },
-          new Date(clock.now()),
-        ),
-      );
+      const { activeLeafId, ...fields } = changes;
+      const shown = activeLeafId === undefined ? null : await showBranch(actor, chatId, activeLeafId);
+      const chat = shown && Object.keys(fields).length === 0 ? shown : await changeFields(actor, chatId, fields);
       events.publish('chatUpdated', { ownerId: actor.ownerId, chat });
       return chat;
     },

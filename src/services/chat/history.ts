@@ -6,10 +6,12 @@ import type { Page } from '../../schemas/common.ts';
 import type { Actor } from '../auth/actor.ts';
 import type { RepliesService, ReplyHandle } from '../replies/index.ts';
 import { cursors } from './pageCursor.ts';
+import type { SeenMessage, Siblings } from './siblings.ts';
 
 export interface HistoryOptions {
   readonly stores: Pick<Stores, 'chats' | 'messages'>;
   readonly replies: Pick<RepliesService, 'handle' | 'stop'>;
+  readonly siblings: Siblings;
 }
 
 /** Reading what was said, and following or stopping what is being said. */
@@ -19,16 +21,16 @@ export interface History {
    * messages arrive, because a cursor names a message and not a place in the list.
    * @throws AppError `CHAT_NOT_FOUND`, `CURSOR_INVALID`
    */
-  listMessages(actor: Actor, chatId: string, query: ListMessages): Promise<Page<Message>>;
+  listMessages(actor: Actor, chatId: string, query: ListMessages): Promise<Page<SeenMessage>>;
   /** @throws AppError `MESSAGE_NOT_FOUND` */
-  getMessage(actor: Actor, messageId: string): Promise<Message>;
+  getMessage(actor: Actor, messageId: string): Promise<SeenMessage>;
   /** @throws AppError `MESSAGE_NOT_FOUND`, also for a message that is no reply */
   getReply(actor: Actor, messageId: string): Promise<ReplyHandle>;
   /** Ends a reply and keeps its text; the same answer when it has ended already. @throws AppError `MESSAGE_NOT_FOUND` */
-  stopReply(actor: Actor, messageId: string): Promise<Message>;
+  stopReply(actor: Actor, messageId: string): Promise<SeenMessage>;
 }
 
-export const createHistory = ({ stores, replies }: HistoryOptions): History => {
+export const createHistory = ({ stores, replies, siblings }: HistoryOptions): History => {
   const getMessage = async (actor: Actor, messageId: string): Promise<Message> => {
     const message = await stores.messages.findMessage(actor.ownerId, messageId);
     if (!message) throw new AppError('MESSAGE_NOT_FOUND');
@@ -42,8 +44,12 @@ export const createHistory = ({ stores, replies }: HistoryOptions): History => {
   };
 
   /** A running reply's text on this node is a tick newer than its log. */
-  const withLiveText = (message: Message): Message =>
-    message.lease === null ? message : replies.handle(message, '').current();
+  const withLiveText = (message: Message): Message => {
+    if (message.lease === null) return message;
+    const live = replies.handle(message, '').current();
+    // Feedback reaches the store alone, and raises its `rev`.
+    return { ...live, feedback: message.feedback, rev: Math.max(live.rev, message.rev) };
+  };
 
   const branchPage = async (actor: Actor, chatId: string, query: ListMessages): Promise<Page<Message>> => {
     const chat = await stores.chats.findChat(actor.ownerId, chatId);
@@ -71,16 +77,24 @@ export const createHistory = ({ stores, replies }: HistoryOptions): History => {
     return { items: items.reverse().map(withLiveText), nextCursor: hasMore ? cursors.tree.encode(oldest.seq) : null };
   };
 
+  const seeOne = async (message: Message): Promise<SeenMessage> => {
+    const [seen = { ...message, siblings: [] }] = await siblings.see([withLiveText(message)]);
+    return seen;
+  };
+
   return {
-    listMessages: (actor, chatId, query) => (query.all ? treePage : branchPage)(actor, chatId, query),
-    getMessage: async (actor, messageId) => withLiveText(await getMessage(actor, messageId)),
+    listMessages: async (actor, chatId, query) => {
+      const page = await (query.all ? treePage : branchPage)(actor, chatId, query);
+      return { ...page, items: await siblings.see(page.items) };
+    },
+    getMessage: async (actor, messageId) => seeOne(await getMessage(actor, messageId)),
     getReply: async (actor, messageId) => {
       const message = await getAssistantMessage(actor, messageId);
       return replies.handle(message, message.clientMessageId ?? '');
     },
     stopReply: async (actor, messageId) => {
       await replies.stop(await getAssistantMessage(actor, messageId));
-      return getMessage(actor, messageId);
+      return seeOne(await getMessage(actor, messageId));
     },
   };
 };

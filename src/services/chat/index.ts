@@ -1,22 +1,49 @@
+import { createBatch, type BatchOptions, type BatchUseCase } from './batch.ts';
 import { createChatRules, type ChatRulesOptions } from './chatRules.ts';
 import { createChats, type Chats, type ChatsOptions } from './chats.ts';
+import { createDeleteMessage, type DeleteMessageOptions, type DeleteMessageUseCase } from './deleteMessage.ts';
+import { createEditMessage, type EditMessageOptions, type EditMessageUseCase } from './editMessage.ts';
+import { createGiveFeedback, type GiveFeedbackOptions, type GiveFeedbackUseCase } from './giveFeedback.ts';
 import { createHistory, type History, type HistoryOptions } from './history.ts';
+import { createRegenerate, type RegenerateUseCase } from './regenerate.ts';
 import { createSendMessage, type SendMessageOptions, type SendMessageUseCase } from './sendMessage.ts';
+import { createSiblings } from './siblings.ts';
+import { createTakeTurn, type TakeTurnOptions } from './takeTurn.ts';
 
-export type { SentMessage } from './sendMessage.ts';
+export { toSendAck, type SentMessage } from './turnPlan.ts';
 
 /** All that can be done with chats, for every door; each use case has a file of its own. */
 export interface ChatService extends Chats, History {
   readonly sendMessage: SendMessageUseCase;
+  readonly sendBatch: BatchUseCase;
+  readonly regenerate: RegenerateUseCase;
+  readonly editMessage: EditMessageUseCase;
+  readonly deleteMessage: DeleteMessageUseCase;
+  readonly giveFeedback: GiveFeedbackUseCase;
 }
 
-type Options = Omit<SendMessageOptions & ChatsOptions & HistoryOptions, 'rules'> & ChatRulesOptions;
+type UseCaseOptions = TakeTurnOptions &
+  SendMessageOptions &
+  EditMessageOptions &
+  BatchOptions &
+  DeleteMessageOptions &
+  GiveFeedbackOptions &
+  ChatsOptions &
+  HistoryOptions;
+type Options = Omit<UseCaseOptions, 'rules' | 'siblings' | 'takeTurn' | 'sendMessage'> & ChatRulesOptions;
 
 export const createChatService = (options: Options): ChatService => {
-  const rules = createChatRules(options);
+  const parts = { ...options, rules: createChatRules(options), siblings: createSiblings(options.stores.messages) };
+  const takeTurn = createTakeTurn(parts);
+  const sendMessage = createSendMessage({ ...parts, takeTurn });
   return {
-    sendMessage: createSendMessage({ ...options, rules }),
-    ...createChats({ ...options, rules }),
-    ...createHistory(options),
+    sendMessage,
+    sendBatch: createBatch({ ...parts, sendMessage }),
+    regenerate: createRegenerate({ ...parts, takeTurn }),
+    editMessage: createEditMessage({ ...parts, takeTurn }),
+    deleteMessage: createDeleteMessage(parts),
+    giveFeedback: createGiveFeedback(parts),
+    ...createChats(parts),
+    ...createHistory(parts),
   };
 };

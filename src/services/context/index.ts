@@ -24,7 +24,8 @@ export interface ContextService {
    */
   build(chat: Chat, question: Message): Promise<LlmMessage[]>;
   /**
-   * Refuses a question that can never fit, before it is stored.
+   * Refuses a question that can never fit, before it is stored. Without a prompt given the common one is reckoned with; a
+   * chat's own longer one is found out by `build`.
    * @throws AppError `CONTEXT_TOO_LONG`
    */
   checkFits(systemPrompt: string | null, content: string): Promise<void>;
@@ -42,6 +43,11 @@ const toContextMessage = (message: Message): ContextMessage => ({
   content: message.content,
   tokens: null,
 });
+
+const tooLong = (maxTokens: number): AppError =>
+  new AppError('CONTEXT_TOO_LONG', {
+    detail: `System prompt and message together may have ${String(maxTokens)} tokens and have more`,
+  });
 
 /** The branch with `message` as its new end, or null when the branch does not hold its parent. */
 const extend = (branch: CachedBranch | undefined, message: ContextMessage): CachedBranch | null => {
@@ -96,10 +102,7 @@ export const createContextService = (options: ContextOptions): ContextService =>
     const prompt = systemPrompt ?? options.systemPrompt;
     if (mostTokens(prompt) + mostTokens(content) <= limits.maxTokens) return;
     const tokens = (await tokensOf(prompt)) + (await tokensOf(content));
-    if (tokens <= limits.maxTokens) return;
-    throw new AppError('CONTEXT_TOO_LONG', {
-      detail: `System prompt and message have ${String(tokens)} tokens, ${String(limits.maxTokens)} are allowed`,
-    });
+    if (tokens > limits.maxTokens) throw tooLong(limits.maxTokens);
   };
 
   /** Keeps a little more than a window, so that the cache does not grow with the chat. */
@@ -120,6 +123,7 @@ export const createContextService = (options: ContextOptions): ContextService =>
       const kept = needsCount ? [...branch.messages.slice(0, -recent.length), ...counted] : branch.messages;
       keep(chat.id, { ...branch, messages: kept });
       const maxTokens = limits.maxTokens - (needsCount ? await tokensOf(prompt) : mostTokens(prompt));
+      if ((counted.at(-1)?.tokens ?? 0) > maxTokens) throw tooLong(limits.maxTokens);
       const window = chooseWindow(counted, (message) => message.tokens ?? mostTokens(message.content), {
         maxMessages: limits.maxMessages,
         maxTokens,

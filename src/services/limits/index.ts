@@ -2,9 +2,11 @@ import type { Config } from '../../config/index.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Metrics } from '../../lib/metrics.ts';
+import { createConnectionCap, type ConnectionCap } from './connections.ts';
 import type { Limiter } from './limiter.ts';
 import { createMemoryLimiter } from './memoryLimiter.ts';
 
+export type { ConnectionCap } from './connections.ts';
 export { ipKey, userKey } from './keys.ts';
 export { enforceLimit, limitError, type Limiter, type LimitState } from './limiter.ts';
 
@@ -16,6 +18,8 @@ export interface Limits {
   readonly api: Limiter;
   /** Sends, per user. */
   readonly chat: Limiter;
+  /** Open sockets and streams, per user. */
+  readonly connections: ConnectionCap;
 }
 
 interface Dependencies {
@@ -31,16 +35,16 @@ const MINUTE_MS = 60_000;
 /** The limits, counted on this node. */
 export const createLimits = ({ config, clock, logger, metrics }: Dependencies): Limits => {
   const log = logger.child('limits');
-  const create = (name: string, limit: number, windowMs: number): Limiter => {
-    const onExceeded = (key: string): void => {
-      metrics.limitHit(name);
-      log.info('limit reached', { limit: name, key });
-    };
-    return createMemoryLimiter({ name, limit, windowMs, clock, onExceeded });
+  const onExceeded = (name: string) => (key: string) => {
+    metrics.limitHit(name);
+    log.info('limit reached', { limit: name, key });
   };
+  const create = (name: string, limit: number, windowMs: number): Limiter =>
+    createMemoryLimiter({ name, limit, windowMs, clock, onExceeded: onExceeded(name) });
   return {
     auth: create('auth', config.authPerMinute, MINUTE_MS),
     api: create('api', config.apiPerMinute, MINUTE_MS),
     chat: create('chat', config.chatPerSecond, SECOND_MS),
+    connections: createConnectionCap(config.connectionsPerUser, onExceeded('connections')),
   };
 };

@@ -46,7 +46,8 @@ export const endingOf = (error: unknown): Ending => {
   }
   if (error instanceof AppError) {
     return {
-      status: 'failed',
+      // The database went away before a model was asked: the same message again starts the reply.
+      status: error.code === 'STORE_UNAVAILABLE' ? 'interrupted' : 'failed',
       error: { code: error.code, detail: error.detail ?? null, retryAfterMs: error.retryAfterMs ?? null },
     };
   }

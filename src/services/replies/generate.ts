@@ -1,25 +1,21 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Metrics } from '../../lib/metrics.ts';
 import { preview } from '../../lib/text.ts';
-import type { Message, Usage } from '../../models/entities.ts';
-import type { MessageStore, ReplyEnd } from '../../models/stores.ts';
+import type { Chat, Message, Usage } from '../../models/entities.ts';
+import type { Stores } from '../../models/stores.ts';
 import type { ContextService } from '../context/index.ts';
 import type { LlmRouter, RoutedPart } from '../llm/router.types.ts';
 import { endingOf } from './failure.ts';
 import { ReplyStopped, type LiveReply } from './liveReply.ts';
-import type { SettledReply } from './reply.ts';
 import type { ReplyLog } from './replyLog.ts';
+import { createSettle } from './settle.ts';
 
 /** UTF-16 units that a reply may have; a model that does not stop is stopped there. */
 const MAX_REPLY_UNITS = 1024 * 1024;
-/** Milliseconds between tries to store a reply's end, and how many: after that the reaper closes it. */
-const SETTLE_RETRY_MS = 500;
-const SETTLE_TRIES = 60;
 
 export interface GenerateOptions {
-  readonly messages: Pick<MessageStore, 'startReply' | 'settleReply'>;
+  readonly stores: Pick<Stores, 'chats' | 'messages'>;
   readonly context: ContextService;
   readonly router: LlmRouter;
   readonly replyLog: ReplyLog;
@@ -37,22 +33,27 @@ interface Progress {
 }
 
 /** Generates one reply from its question to its stored end. Resolves when the reply is settled, and never rejects. */
-export type Generate = (reply: LiveReply, question: Message, model: string) => Promise<void>;
+export type Generate = (turn: GeneratedTurn) => Promise<void>;
+
+/** A reply with all that it is made from. */
+export interface GeneratedTurn {
+  readonly reply: LiveReply;
+  readonly chat: Chat;
+  readonly question: Message;
+  /** A slug in rotation, or `auto`. */
+  readonly model: string;
+}
 
 export const createGenerate = (options: GenerateOptions): Generate => {
-  const { messages, context, router, replyLog, clock, metrics } = options;
+  const { context, router, replyLog, clock, metrics } = options;
+  const { messages } = options.stores;
+  const settle = createSettle(options);
   const log = options.logger.child('replies');
 
   const onText = (reply: LiveReply, progress: Progress, text: string): void => {
     if (text === '') return;
     if (progress.firstTokenAt === null) {
       progress.firstTokenAt = clock.now();
-      // Only a status for readers: if it fails, the log's text says the same.
-      messages
-        .startReply(reply.ownerId, reply.messageId, progress.model ?? '', new Date(clock.now()))
-        .catch((error: unknown) => {
-          log.warn('could not mark the reply as streaming', { err: error });
-        });
     }
     reply.append(text);
     replyLog.add(reply);
@@ -79,16 +80,26 @@ export const createGenerate = (options: GenerateOptions): Generate => {
     }
   };
 
-  const stream = async (
-    reply: LiveReply,
-    request: { question: Message; model: string },
-    progress: Progress,
-  ): Promise<void> => {
-    const window = await context.build(reply.chat, request.question);
+  /**
+   * Written before the first call goes out: so it is known, should this process die, whether a model may have been asked;
+   * and whoever settled the reply in the meantime keeps the model from being asked at all.
+   */
+  const markAsked = async (reply: LiveReply, model: string): Promise<void> => {
+    const at = new Date(clock.now());
+    const isOurs = await messages.startReply(reply.ownerId, reply.messageId, model, at);
+    if (!isOurs) throw new ReplyStopped('lease-lost');
+    reply.advance('streaming', at);
+  };
+
+  const stream = async ({ reply, chat, question, model }: GeneratedTurn, progress: Progress): Promise<void> => {
+    const window = await context.build(chat, question);
     reply.signal.throwIfAborted();
-    const parts = router.stream({ model: request.model, chatId: reply.chatId, messages: window }, reply.signal);
+    const parts = router.stream({ model, chatId: chat.id, messages: window }, reply.signal);
     for await (const part of parts) {
+      const isFirst = progress.model === null;
       onPart(reply, progress, part);
+      // The router names the model and asks it only when the next part is wanted.
+      if (isFirst && progress.model !== null) await markAsked(reply, progress.model);
       if (reply.fullText().length > MAX_REPLY_UNITS) {
         progress.finishReason = 'length';
         break;
@@ -96,41 +107,13 @@ export const createGenerate = (options: GenerateOptions): Generate => {
     }
   };
 
-  /** Stores the end; null when the reply was settled by someone else or deleted. */
-  const store = async (reply: LiveReply, end: ReplyEnd): Promise<SettledReply | null> => {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        const stored = await messages.settleReply(reply.ownerId, reply.messageId, end);
-        return stored && { message: stored.reply, chat: stored.chat };
-      } catch (error) {
-        if (attempt === SETTLE_TRIES) throw error;
-        log.warn('the end of a reply could not be stored, trying again', { attempt, err: error });
-        await delay(SETTLE_RETRY_MS, undefined, { ref: false });
-      }
-    }
-  };
-
-  const settle = async (reply: LiveReply, end: ReplyEnd): Promise<void> => {
-    const unstored = (): SettledReply => ({
-      chat: reply.chat,
-      message: { ...reply.current(), ...end, content: reply.current().content, updatedAt: end.at, lease: null },
-    });
-    try {
-      const settled = (await store(reply, end)) ?? unstored();
-      context.remember(settled.message);
-      reply.settle(settled);
-    } catch (error) {
-      log.error('the end of a reply could not be stored', { messageId: reply.messageId, err: error });
-      reply.settle(unstored());
-    }
-  };
-
-  return async (reply, question, model) => {
+  return async (turn) => {
+    const { reply } = turn;
     const startedAt = clock.now();
     const progress: Progress = { model: null, usage: null, finishReason: null, firstTokenAt: null };
     let ending: ReturnType<typeof endingOf> = { status: 'complete', error: null };
     try {
-      await stream(reply, { question, model }, progress);
+      await stream(turn, progress);
     } catch (error) {
       ending = endingOf(error);
       const level = ending.status !== 'failed' ? 'info' : ending.error?.code === 'INTERNAL' ? 'error' : 'warn';
@@ -145,7 +128,7 @@ export const createGenerate = (options: GenerateOptions): Generate => {
     await settle(reply, {
       ...ending,
       content,
-      model: progress.model,
+      model: progress.model ?? reply.current().model,
       finishReason: progress.finishReason,
       usage: progress.usage,
       latencyMs: {

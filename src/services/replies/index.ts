@@ -2,18 +2,19 @@ import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Metrics } from '../../lib/metrics.ts';
-import type { Lease, Message, Turn } from '../../models/entities.ts';
+import type { Chat, Lease, Message, Turn } from '../../models/entities.ts';
 import type { Stores } from '../../models/stores.ts';
 import type { ContextService } from '../context/index.ts';
 import type { EventBus } from '../events.ts';
 import type { LlmRouter } from '../llm/router.types.ts';
+import { INTERRUPTED } from './failure.ts';
 import { createGenerate } from './generate.ts';
 import { createLiveReply, type LiveReply, type StopReason } from './liveReply.ts';
 import { createReaper } from './reaper.ts';
 import type { ReplyHandle } from './reply.ts';
 import { createReplyLog } from './replyLog.ts';
 import { createStoredReply } from './storedReply.ts';
-import { createTurnQueue } from './turnQueue.ts';
+import { createTurnQueue, type QueuedTurn } from './turnQueue.ts';
 
 export type { ReplyHandle, SettledReply } from './reply.ts';
 
@@ -43,6 +44,8 @@ export interface RepliesService {
   handle(message: Message, clientMessageId: string): ReplyHandle;
   /** Ends a reply and keeps its text; resolves when it is final. */
   stop(message: Message): Promise<void>;
+  /** Ends those of these replies that run on this node, because they were deleted; resolves when nothing writes there. */
+  stopDeleted(messageIds: readonly string[]): Promise<void>;
   /** Ends what runs in a chat because its messages go; resolves when nothing writes there any more. */
   stopChat(chatId: string): Promise<void>;
   /** The same for everything of an owner. */
@@ -56,39 +59,53 @@ export interface RepliesService {
 }
 
 export const createRepliesService = (options: RepliesOptions): RepliesService => {
-  const { stores, events, nodeId, clock, logger } = options;
+  const { stores, router, events, nodeId, clock, logger } = options;
   const log = logger.child('replies');
   const live = new Map<string, LiveReply>();
   const replyLog = createReplyLog(stores.messages, logger);
-  const generate = createGenerate({ ...options, messages: stores.messages, replyLog });
+  const generate = createGenerate({ ...options, replyLog });
   const lease = (): Lease => ({ nodeId, until: new Date(clock.now() + LEASE_MS) });
 
-  /** Generates a reply whose turn it is. */
-  const run = async (reply: LiveReply, question: Message, model: string): Promise<void> => {
-    events.publish('replyStarted', { ownerId: reply.ownerId, reply });
-    await generate(reply, question, model);
-    const { chat } = await reply.done;
-    // A turn of the loop later: whoever follows the reply learns of its end before the chat's new preview.
-    await setImmediate();
-    events.publish('chatUpdated', { ownerId: reply.ownerId, chat });
+  /** The model to ask for; a chat or a waiting reply may name one that has left the rotation since. */
+  const modelFor = (reply: LiveReply, chat: Chat): string => {
+    const wanted = reply.current().model ?? chat.model ?? 'auto';
+    if (router.hasModel(wanted)) return wanted;
+    log.warn('a model that was asked for is not in rotation, another answers', { model: wanted, chatId: chat.id });
+    return 'auto';
   };
 
-  const turns = createTurnQueue({ messages: stores.messages, lease, run, clock, logger });
+  /** Generates a reply whose turn it is. */
+  const run = async ({ reply, chat, question }: QueuedTurn): Promise<void> => {
+    await generate({ reply, chat, question, model: modelFor(reply, chat) });
+    const settled = await reply.done;
+    // A turn of the loop later: whoever follows the reply learns of its end before the chat's new preview.
+    await setImmediate();
+    events.publish('chatUpdated', { ownerId: reply.ownerId, chat: settled.chat });
+  };
 
-  const start = (turn: Turn, clientMessageId: string): ReplyHandle => {
-    const reply = createLiveReply({ chat: turn.chat, reply: turn.reply, clientMessageId });
+  const turns = createTurnQueue({ stores, lease, run, clock, logger });
+
+  const runOrAbandon = async (turn: QueuedTurn): Promise<void> => {
+    const { reply, chat } = turn;
+    try {
+      await turns.add(turn);
+    } catch (error) {
+      log.error('a reply could not be run', { messageId: reply.messageId, err: error });
+      reply.abandon({ chat, message: { ...reply.current(), status: 'interrupted', error: INTERRUPTED } });
+    }
+    // A reply that was interrupted and asked for again is here a second time.
+    if (live.get(reply.messageId) === reply) live.delete(reply.messageId);
+  };
+
+  const start = ({ chat, userMessage, reply: message }: Turn, clientMessageId: string): ReplyHandle => {
+    const reply = createLiveReply({ chat, reply: message, clientMessageId });
     live.set(reply.messageId, reply);
-    const model = turn.reply.model ?? turn.chat.model ?? 'auto';
-    turns
-      .add({ reply, question: turn.userMessage, model, mustWait: turn.reply.status === 'queued' })
-      .catch((error: unknown) => {
-        log.error('a reply could not be run', { messageId: reply.messageId, err: error });
-      })
-      .finally(() => live.delete(reply.messageId));
+    events.publish('replyStarted', { ownerId: reply.ownerId, reply });
+    void runOrAbandon({ reply, chat, question: userMessage, mustWait: message.status === 'queued' });
     return reply;
   };
 
-  const reaper = createReaper({ stores, start, isLive: (messageId) => live.has(messageId), clock, logger });
+  const reaper = createReaper({ stores, events, start, isLive: (messageId) => live.has(messageId), clock, logger });
 
   const renewLeases = async (): Promise<void> => {
     const ids = [...live.keys()];
@@ -118,6 +135,11 @@ export const createRepliesService = (options: RepliesOptions): RepliesService =>
       if (reply) await stopAll([reply], 'stopped');
       else await reaper.finish(message, { status: 'stopped', error: null });
     },
+    stopDeleted: (messageIds) =>
+      stopAll(
+        messageIds.flatMap((id) => live.get(id) ?? []),
+        'deleted',
+      ),
     stopChat: (chatId) =>
       stopAll(
         [...live.values()].filter((reply) => reply.chatId === chatId),

@@ -16,7 +16,15 @@ export class ReplyStopped extends Error {
   }
 }
 
-const isHighSurrogate = (code: number): boolean => code >= 0xd800 && code <= 0xdbff;
+/** What a slow follower may have of it at once. */
+const MAX_REASONING_EVENTS = 100;
+
+interface Follower {
+  /** There is something new to see. */
+  wake(): void;
+  /** Something that is told only to those who are here now. */
+  hear(event: ReplyEvent): void;
+}
 
 /** What happened at a point of the text and is told there: which model writes on. */
 interface Mark {
@@ -33,7 +41,7 @@ export interface LiveReply extends ReplyHandle {
   readonly clientMessageId: string;
   readonly chat: Chat;
   readonly signal: AbortSignal;
-  /** Takes text from the model; it is not visible yet. */
+  /** Takes text from the model, whole surrogate pairs at a time; it is not visible yet. */
   append(text: string): void;
   /** Text that is not visible yet, and the offset where it begins. */
   unshown(): { readonly offset: number; readonly text: string };
@@ -45,10 +53,14 @@ export interface LiveReply extends ReplyHandle {
   setModel(model: string, reason: string): void;
   /** Live only: in no offset, not stored. */
   reasoning(text: string): void;
+  /** The store has moved the reply on: its copy here gets that status, the next `rev` and the time. */
+  advance(status: 'pending' | 'streaming', at: Date): void;
   /** Ends the generation; the first reason counts. */
   stop(reason: StopReason): void;
   /** The reply is final: followers get its last event and `done` resolves. */
   settle(settled: SettledReply): void;
+  /** The end could not be stored: followers are let go without a last event, and find it when they come back. */
+  abandon(unsettled: SettledReply): void;
 }
 
 export interface LiveReplyOptions {
@@ -62,14 +74,14 @@ export const createLiveReply = ({ chat, reply, clientMessageId }: LiveReplyOptio
   const controller = new AbortController();
   const { promise: done, resolve: resolveDone } = Promise.withResolvers<SettledReply>();
   const marks: Mark[] = [];
-  const followers = new Set<() => void>();
-  const reasoningListeners = new Set<(event: ReplyEvent) => void>();
+  const followers = new Set<Follower>();
   let text = reply.content;
-  /** The first half of a surrogate pair whose second half is still to come: offsets never split a pair. */
-  let half = '';
   let visible = text.length;
   let model: string | null = null;
   let settled: SettledReply | null = null;
+  let isAbandoned = false;
+  /** The message as the store has moved it on since. */
+  let stored = reply;
 
   const startEvent = (startModel: string | null): ReplyEvent => ({
     ...base,
@@ -80,14 +92,13 @@ export const createLiveReply = ({ chat, reply, clientMessageId }: LiveReplyOptio
   });
 
   const wake = (): void => {
-    for (const follower of followers) follower();
+    for (const follower of followers) follower.wake();
   };
 
   const current = (): Message =>
     settled?.message ?? {
-      ...reply,
+      ...stored,
       content: text.slice(0, visible),
-      status: visible > 0 ? 'streaming' : reply.status === 'queued' && model === null ? 'queued' : 'pending',
       model: model ?? reply.model,
     };
 
@@ -109,34 +120,45 @@ export const createLiveReply = ({ chat, reply, clientMessageId }: LiveReplyOptio
     return events;
   };
 
+  /** Someone else may have settled the reply, with less text than was told here. */
+  function* endFrom(position: number, message: Message): Generator<ReplyEvent> {
+    const { length } = message.content;
+    if (position > length) yield { ...base, type: 'reset', length };
+    yield lastEventOf(message);
+  }
+
   async function* follow(offset: number, signal: AbortSignal): AsyncGenerator<ReplyEvent> {
-    const position = { offset: Math.min(offset, text.length), mark: 0 };
+    const position = { offset: Math.min(offset, visible), mark: 0 };
     const live: ReplyEvent[] = [];
     let wakeUp = Promise.withResolvers<unknown>();
-    const follower = (): void => wakeUp.resolve(null);
-    const onReasoning = (event: ReplyEvent): void => {
-      live.push(event);
-      follower();
+    const wakeFollower = (): void => wakeUp.resolve(null);
+    const follower: Follower = {
+      wake: wakeFollower,
+      // Best effort: who does not keep up does without.
+      hear: (event) => {
+        if (live.length < MAX_REASONING_EVENTS) live.push(event);
+        wakeFollower();
+      },
     };
     followers.add(follower);
-    reasoningListeners.add(onReasoning);
-    signal.addEventListener('abort', follower);
+    signal.addEventListener('abort', wakeFollower);
     try {
+      if (offset > visible) yield { ...base, type: 'reset', length: visible };
       while (!signal.aborted) {
         wakeUp = Promise.withResolvers();
         yield* live.splice(0);
         yield* eventsFrom(position);
         if (settled && position.offset >= settled.message.content.length) {
-          yield lastEventOf(settled.message);
+          yield* endFrom(position.offset, settled.message);
           return;
         }
+        if (isAbandoned) return;
         if (position.offset < visible || live.length > 0) continue;
         await wakeUp.promise;
       }
     } finally {
       followers.delete(follower);
-      reasoningListeners.delete(onReasoning);
-      signal.removeEventListener('abort', follower);
+      signal.removeEventListener('abort', wakeFollower);
     }
   }
 
@@ -151,16 +173,14 @@ export const createLiveReply = ({ chat, reply, clientMessageId }: LiveReplyOptio
     current,
     follow,
     append: (more) => {
-      const joined = half + more;
-      half = isHighSurrogate(joined.charCodeAt(joined.length - 1)) ? joined.slice(-1) : '';
-      text += joined.slice(0, joined.length - half.length).toWellFormed();
+      text += more.toWellFormed();
     },
     unshown: () => ({ offset: visible, text: text.slice(visible) }),
     show: (length) => {
       visible += length;
       wake();
     },
-    fullText: () => text + half.toWellFormed(),
+    fullText: () => text,
     setModel: (next, reason) => {
       if (next === model) return;
       const at = text.length;
@@ -171,7 +191,10 @@ export const createLiveReply = ({ chat, reply, clientMessageId }: LiveReplyOptio
       wake();
     },
     reasoning: (more) => {
-      for (const listener of reasoningListeners) listener({ ...base, type: 'reasoning', text: more });
+      for (const follower of followers) follower.hear({ ...base, type: 'reasoning', text: more });
+    },
+    advance: (next, at) => {
+      stored = { ...stored, status: next, rev: stored.rev + 1, updatedAt: at };
     },
     stop: (reason) => {
       controller.abort(new ReplyStopped(reason));
@@ -184,6 +207,11 @@ export const createLiveReply = ({ chat, reply, clientMessageId }: LiveReplyOptio
       visible = text.length;
       wake();
       resolveDone(end);
+    },
+    abandon: (unsettled) => {
+      isAbandoned = true;
+      wake();
+      resolveDone(unsettled);
     },
   };
 };

@@ -3,6 +3,7 @@ import type { Logger } from '../../lib/logger.ts';
 import { preview } from '../../lib/text.ts';
 import type { FinalStatus, Message, ReplyError, Turn } from '../../models/entities.ts';
 import type { Stores } from '../../models/stores.ts';
+import type { EventBus } from '../events.ts';
 import { INTERRUPTED } from './failure.ts';
 
 /** Milliseconds between two looks for what dead processes left; with the lease it bounds how long a reply can hang. */
@@ -13,6 +14,7 @@ const BATCH = 100;
 
 export interface ReaperOptions {
   readonly stores: Pick<Stores, 'chats' | 'messages'>;
+  readonly events: EventBus;
   /** Takes over a queued reply. */
   readonly start: (turn: Turn, clientMessageId: string) => void;
   readonly isLive: (messageId: string) => boolean;
@@ -30,13 +32,13 @@ export interface Reaper {
 }
 
 export const createReaper = (options: ReaperOptions): Reaper => {
-  const { stores, start, isLive, clock } = options;
+  const { stores, events, start, isLive, clock } = options;
   const log = options.logger.child('reaper');
   let timer: NodeJS.Timeout | null = null;
   let isClosed = false;
 
   const finish: Reaper['finish'] = async (message, ending) => {
-    await stores.messages.settleReply(message.ownerId, message.id, {
+    const settled = await stores.messages.settleReply(message.ownerId, message.id, {
       ...ending,
       content: message.content,
       model: message.model,
@@ -47,6 +49,10 @@ export const createReaper = (options: ReaperOptions): Reaper => {
       preview: message.content === '' ? null : preview(message.content),
       at: new Date(clock.now()),
     });
+    if (!settled) return;
+    const { ownerId } = message;
+    events.publish('messageUpdated', { ownerId, message: { ...settled.reply, siblings: [] } });
+    events.publish('chatUpdated', { ownerId, chat: settled.chat });
   };
 
   const restart = async (reply: Message): Promise<void> => {
@@ -63,8 +69,10 @@ export const createReaper = (options: ReaperOptions): Reaper => {
     const lapsed = await stores.messages.listLapsedReplies(new Date(now), new Date(now - queuedGraceMs), BATCH);
     const orphans = lapsed.filter((reply) => !isLive(reply.id));
     for (const reply of orphans) {
-      if (reply.status === 'queued') await restart(reply);
-      else await finish(reply, { status: 'interrupted', error: INTERRUPTED });
+      const work =
+        reply.status === 'queued' ? restart(reply) : finish(reply, { status: 'interrupted', error: INTERRUPTED });
+      // One that cannot be closed must not keep the others open.
+      await work.catch((error: unknown) => log.warn('could not close a reply', { messageId: reply.id, err: error }));
     }
     if (orphans.length > 0) log.warn('closed replies that a dead process left', { replies: orphans.length });
   };

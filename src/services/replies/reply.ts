@@ -19,6 +19,9 @@ export interface ReplyHandle {
   follow(offset: number, signal: AbortSignal): AsyncIterable<ReplyEvent>;
   /** What is known of the reply now: its status, and the text that clients may be shown. */
   current(): Message;
-  /** The reply once it is final. Never rejects because the generation failed: the status says so. */
+  /**
+   * The reply once it is final. Never rejects because the generation failed: the status says so. When its end could not be
+   * stored it is told as `interrupted` by `STORE_UNAVAILABLE`, and the reaper stores an end later.
+   */
   readonly done: Promise<SettledReply>;
 }

@@ -1,31 +1,36 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../../lib/clock.ts';
+import { isAppError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { isFinal, type Lease, type Message } from '../../models/entities.ts';
-import type { MessageStore } from '../../models/stores.ts';
+import { isFinal, type Chat, type Lease, type Message } from '../../models/entities.ts';
+import type { Stores } from '../../models/stores.ts';
 import type { LiveReply } from './liveReply.ts';
 
-/** Milliseconds between two looks whether another node's reply in the same chat has ended. */
+/** Milliseconds between two looks at the store: whether another node's reply has ended, whether the database is back. */
 const POLL_MS = 250;
 
 /** A reply with what it takes to generate it. */
 export interface QueuedTurn {
   readonly reply: LiveReply;
+  readonly chat: Chat;
   readonly question: Message;
-  readonly model: string;
   /** Whether the store put it behind another reply of its chat. */
   readonly mustWait: boolean;
 }
 
 export interface TurnQueueOptions {
-  readonly messages: Pick<MessageStore, 'listUnfinished' | 'claimReply' | 'findMessage'>;
+  readonly stores: Pick<Stores, 'chats' | 'messages'>;
   readonly lease: () => Lease;
-  readonly run: (reply: LiveReply, question: Message, model: string) => Promise<void>;
+  /** Generates a reply whose turn it is, with its chat as it is then. */
+  readonly run: (turn: QueuedTurn) => Promise<void>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** One reply at a time in each chat, in the order in which the store took the questions. */
+/**
+ * One reply at a time in each chat, in the order of `seq`. The store alone decides whose turn it is, so that neither the
+ * order in which this node heard of the turns matters nor which node runs them; what happens here only saves time.
+ */
 export interface TurnQueue {
   /** Resolves when the reply is settled; or, after `close`, when it is left to the next process. */
   add(turn: QueuedTurn): Promise<void>;
@@ -34,60 +39,94 @@ export interface TurnQueue {
 }
 
 export const createTurnQueue = (options: TurnQueueOptions): TurnQueue => {
-  const { messages, lease, run, clock } = options;
-  const chains = new Map<string, Promise<unknown>>();
+  const { stores, lease, run, clock } = options;
+  const { messages, chats } = stores;
+  const log = options.logger.child('turn-queue');
   const closing = new AbortController();
+  /** Called when a reply of the chat has ended on this node. */
+  const waiting = new Map<string, Set<() => void>>();
+
+  const pause = (signal: AbortSignal): Promise<void> =>
+    delay(POLL_MS, undefined, { ref: false, signal }).catch(() => undefined);
+
+  /** Asks the store until it answers: a waiting reply outlives an outage. Null when the node closes first. */
+  const untilAnswered = async <T>(ask: () => Promise<T>): Promise<T | null> => {
+    while (!closing.signal.aborted) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (!isAppError(error, 'STORE_UNAVAILABLE')) throw error;
+        log.warn('the store did not answer, asking again', { err: error });
+        await pause(closing.signal);
+      }
+    }
+    return null;
+  };
 
   const isFirst = async ({ reply }: QueuedTurn): Promise<boolean> => {
-    const [first] = await messages.listUnfinished(reply.ownerId, reply.chatId);
+    const unfinished = await untilAnswered(() => messages.listUnfinished(reply.ownerId, reply.chatId));
+    const first = unfinished?.[0];
     return first === undefined || first.id === reply.messageId;
   };
 
-  /** Waits for replies that run elsewhere, or that a dead node left and nobody has closed yet. */
-  const waitUntilFirst = async (turn: QueuedTurn): Promise<void> => {
+  /** Resolves when a reply of the chat ended here, or it is time to look whether one ended elsewhere. */
+  const nextLook = async (chatId: string, signal: AbortSignal): Promise<void> => {
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const wake = (): void => resolve(undefined);
+    const wakers = waiting.get(chatId) ?? new Set();
+    waiting.set(chatId, wakers.add(wake));
+    await Promise.race([promise, pause(signal)]);
+    wakers.delete(wake);
+    if (wakers.size === 0) waiting.delete(chatId);
+  };
+
+  const waitForTurn = async (turn: QueuedTurn): Promise<void> => {
     const signal = AbortSignal.any([closing.signal, turn.reply.signal]);
-    while (!signal.aborted && !(await isFirst(turn))) {
-      await delay(POLL_MS, undefined, { ref: false, signal }).catch(() => undefined);
-    }
+    while (!signal.aborted && !(await isFirst(turn))) await nextLook(turn.reply.chatId, signal);
   };
 
   /** Someone else settled or claimed the reply: followers here get its end when it has one. */
-  const adopt = async ({ reply }: QueuedTurn): Promise<void> => {
-    while (!closing.signal.aborted) {
-      const message = await messages.findMessage(reply.ownerId, reply.messageId);
+  const adopt = async ({ reply, chat }: QueuedTurn): Promise<void> => {
+    for (;;) {
+      const answer = await untilAnswered(async () => ({
+        message: await messages.findMessage(reply.ownerId, reply.messageId),
+      }));
+      if (!answer) return;
+      const { message } = answer;
       if (!message || isFinal(message.status)) {
-        reply.settle({ chat: reply.chat, message: message ?? { ...reply.current(), status: 'stopped' } });
+        reply.settle({ chat, message: message ?? { ...reply.current(), status: 'stopped' } });
         return;
       }
-      await delay(POLL_MS, undefined, { ref: false, signal: closing.signal }).catch(() => undefined);
+      await pause(closing.signal);
     }
   };
 
-  const runInTurn = async (turn: QueuedTurn, before: Promise<unknown>): Promise<void> => {
-    const { reply, question, model } = turn;
-    const stopped = new Promise<void>((resolve) => {
-      reply.signal.addEventListener('abort', () => resolve(), { once: true });
-    });
-    await Promise.race([before, stopped]);
-    await waitUntilFirst(turn);
+  const runInTurn = async (turn: QueuedTurn): Promise<void> => {
+    const { reply } = turn;
+    await waitForTurn(turn);
     if (closing.signal.aborted) return;
+    const at = new Date(clock.now());
+    // One that was stopped while it waited is settled as it is; it needs no lease for that.
+    const isStopped = reply.signal.aborted;
     const isOurs =
-      reply.signal.aborted ||
-      (await messages.claimReply(reply.ownerId, reply.messageId, lease(), new Date(clock.now())));
-    if (isOurs) await run(reply, question, model);
-    else await adopt(turn);
+      isStopped || (await untilAnswered(() => messages.claimReply(reply.ownerId, reply.messageId, lease(), at)));
+    if (!isOurs) {
+      await adopt(turn);
+      return;
+    }
+    if (!isStopped) reply.advance('pending', at);
+    // The chat's model or prompt may have been changed while the reply waited.
+    const chat = await untilAnswered(() => chats.findChat(reply.ownerId, reply.chatId));
+    await run({ ...turn, chat: chat ?? turn.chat });
   };
 
   return {
-    add: (turn) => {
-      const { chatId } = turn.reply;
-      const before = chains.get(chatId) ?? Promise.resolve();
-      const work = turn.mustWait ? runInTurn(turn, before) : run(turn.reply, turn.question, turn.model);
-      const chain = Promise.allSettled([before, work]).then(() => {
-        if (chains.get(chatId) === chain) chains.delete(chatId);
-      });
-      chains.set(chatId, chain);
-      return work;
+    add: async (turn) => {
+      try {
+        await (turn.mustWait ? runInTurn(turn) : run(turn));
+      } finally {
+        for (const wake of waiting.get(turn.reply.chatId) ?? []) wake();
+      }
     },
     close: () => {
       closing.abort();

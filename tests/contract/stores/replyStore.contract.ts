@@ -72,6 +72,57 @@ export const replyStoreContract = (open: () => Promise<Stores>): void => {
     });
   });
 
+  describe('reopenReply', () => {
+    const interrupted = replyEnd({
+      status: 'interrupted',
+      content: '',
+      finishReason: null,
+      usage: null,
+      segments: null,
+      error: { code: 'LLM_FAILED', detail: null, retryAfterMs: null },
+      preview: null,
+    });
+
+    test('of a reply that was interrupted before startReply, makes it queued again; once of 20 times', async () => {
+      const { reply } = await pending();
+      const { ownerId, id } = reply;
+      const settled = await stores.messages.settleReply(ownerId, id, interrupted);
+      const outcomes = await Promise.all(times(20, () => stores.messages.reopenReply(ownerId, id, at(3_000))));
+      const reopened = outcomes.filter((outcome) => outcome !== null);
+      expect(reopened).toEqual([
+        {
+          ...settled?.reply,
+          status: 'queued',
+          error: null,
+          latencyMs: null,
+          updatedAt: at(3_000),
+          rev: (settled?.reply.rev ?? 0) + 1,
+        },
+      ]);
+      expect(await stores.messages.findMessage(ownerId, id)).toEqual(reopened[0]);
+      expect(await stores.messages.claimReply(ownerId, id, lease, at(3_100))).toBe(true);
+      expect(await stores.messages.startReply(ownerId, id, 'm', at(3_200))).toBe(true);
+      await stores.messages.settleReply(ownerId, id, interrupted);
+      expect(await stores.messages.reopenReply(ownerId, id, at(3_300))).toBeNull();
+    });
+
+    test('of a reply that a model was asked for, that ended otherwise, or that is not there, is null', async () => {
+      const asked = (await pending()).reply;
+      await stores.messages.startReply(asked.ownerId, asked.id, 'm', at(1));
+      await stores.messages.settleReply(asked.ownerId, asked.id, interrupted);
+      const stopped = (await pending()).reply;
+      await stores.messages.settleReply(stopped.ownerId, stopped.id, { ...interrupted, status: 'stopped' });
+      const waiting = await queued();
+      for (const { ownerId, id } of [asked, stopped, waiting.reply, waiting.running]) {
+        expect(await stores.messages.reopenReply(ownerId, id, at(2))).toBeNull();
+      }
+      const foreign = (await pending()).reply;
+      await stores.messages.settleReply(foreign.ownerId, foreign.id, interrupted);
+      expect(await stores.messages.reopenReply(newId(), foreign.id, at(2))).toBeNull();
+      expect(await stores.messages.reopenReply(foreign.ownerId, newId(), at(2))).toBeNull();
+    });
+  });
+
   describe('appendLog', () => {
     test('entries of several replies, folded, are the text of each, exactly', async () => {
       const [one, two] = [await pending(), await pending()];

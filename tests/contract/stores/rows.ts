@@ -132,6 +132,7 @@ export const chainOf = (ownerId: string, chatId: string, count: number): Message
       latencyMs: null,
       segments: null,
       error: null,
+      feedback: null,
       lease: null,
       createdAt: at(seq),
       updatedAt: at(seq),

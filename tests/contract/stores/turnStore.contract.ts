@@ -33,7 +33,7 @@ export const turnStoreContract = (open: () => Promise<Stores>): void => {
       const stored = await stores.messages.appendTurn(turn);
 
       const shared = { ownerId, createdBy, chatId: turn.chatId, createdAt: turn.at, updatedAt: turn.at, rev: 1 };
-      const empty = { finishReason: null, usage: null, latencyMs: null, segments: null, error: null };
+      const empty = { finishReason: null, usage: null, latencyMs: null, segments: null, error: null, feedback: null };
       expect(stored).toEqual({
         created: true,
         fingerprint: turn.fingerprint,

@@ -1,7 +1,9 @@
 import { start } from './0001-start.ts';
+import { sync } from './0002-sync.ts';
+import { feedback } from './0003-feedback.ts';
 
 /** In order: the database's `user_version` is how many of them it has. */
-export const MIGRATIONS: readonly string[] = [start];
+export const MIGRATIONS: readonly string[] = [start, sync, feedback];
 
 /** What `PRAGMA application_id` says of a database of ours ("PARL"). */
 export const APPLICATION_ID = 0x5041524c;

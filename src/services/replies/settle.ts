@@ -1,0 +1,59 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from '../../lib/logger.ts';
+import type { Stores, ReplyEnd } from '../../models/stores.ts';
+import { isFinal } from '../../models/entities.ts';
+import type { ContextService } from '../context/index.ts';
+import type { LiveReply } from './liveReply.ts';
+import type { SettledReply } from './reply.ts';
+
+/** Milliseconds between tries to store a reply's end, and how many: after that the reaper closes it. */
+const RETRY_MS = 500;
+const TRIES = 60;
+
+export interface SettleOptions {
+  readonly stores: Pick<Stores, 'chats' | 'messages'>;
+  readonly context: Pick<ContextService, 'remember'>;
+  readonly logger: Logger;
+}
+
+/** Stores a reply's end and then tells it: what clients see as final is what the store holds. Never rejects. */
+export type Settle = (reply: LiveReply, end: ReplyEnd) => Promise<void>;
+
+export const createSettle = ({ stores, context, logger }: SettleOptions): Settle => {
+  const log = logger.child('replies');
+
+  /** The end as it is in the store: ours, or that of whoever settled the reply before. Null when the reply was deleted. */
+  const storeOnce = async ({ ownerId, messageId }: LiveReply, end: ReplyEnd): Promise<SettledReply | null> => {
+    const stored = await stores.messages.settleReply(ownerId, messageId, end);
+    if (stored) return { message: stored.reply, chat: stored.chat };
+    const message = await stores.messages.findMessage(ownerId, messageId);
+    const chat = message && (await stores.chats.findChat(ownerId, message.chatId));
+    return message && chat && isFinal(message.status) ? { message, chat } : null;
+  };
+
+  const store = async (reply: LiveReply, end: ReplyEnd): Promise<SettledReply | null> => {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await storeOnce(reply, end);
+      } catch (error) {
+        if (attempt === TRIES) throw error;
+        log.warn('the end of a reply could not be stored, trying again', { attempt, err: error });
+        await delay(RETRY_MS, undefined, { ref: false });
+      }
+    }
+  };
+
+  return async (reply, end) => {
+    // What was told and no more: nobody was shown the rest.
+    const shown = { ...reply.current(), updatedAt: end.at, lease: null };
+    try {
+      const settled = await store(reply, end);
+      if (settled) context.remember(settled.message);
+      reply.settle(settled ?? { chat: reply.chat, message: { ...shown, status: 'stopped' } });
+    } catch (error) {
+      log.error('the end of a reply could not be stored', { messageId: reply.messageId, err: error });
+      const unavailable = { code: 'STORE_UNAVAILABLE', detail: null, retryAfterMs: 2000 };
+      reply.abandon({ chat: reply.chat, message: { ...shown, status: 'interrupted', error: unavailable } });
+    }
+  };
+};
