@@ -35,6 +35,7 @@ export const createApp = (container: Container): Express => {
   app.use('/api', acceptable, createIdentify(auth), createCsrf(origins));
   app.use('/api', createApiRouter({ ...controllers, limits: rateLimits }));
 
+  app.use('/api', rateLimits.api, notFound);
   app.use(notFound);
   app.use(errorHandler(logger));
   return app;

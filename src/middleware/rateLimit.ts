@@ -1,5 +1,5 @@
 import type { Request, RequestHandler } from 'express';
-import { rateLimit, type Store } from 'express-rate-limit';
+import { rateLimit, type RateLimitExceededEventHandler, type Store } from 'express-rate-limit';
 import { ipKey, limitError, userKey, type Limiter, type Limits } from '../services/limits/index.ts';
 
 /** express-rate-limit brings the headers and the order of things; the counts are those of every other door. */
@@ -12,7 +12,26 @@ const storeOver = (limiter: Limiter): Store => ({
   resetKey: (key) => limiter.reset(key),
 });
 
-const createRateLimit = (limiter: Limiter, keyOf: (req: Request) => string): RequestHandler =>
+/** Counts nothing: the use case does, once it knows whether the request is a repetition. */
+const lookingAt = (limiter: Limiter): Store => ({
+  ...storeOver(limiter),
+  increment: async (key) => {
+    const { used, resetMs } = await limiter.peek(key);
+    return { totalHits: used + 1, resetTime: new Date(Date.now() + resetMs) };
+  },
+});
+
+interface RateLimitOptions {
+  readonly keyOf: (req: Request) => string;
+  readonly store: Store;
+  /** What happens at one hit too many. */
+  readonly handler: RateLimitExceededEventHandler;
+}
+
+const refuse: RateLimitExceededEventHandler = (_req, res, next) =>
+  next(limitError(Number(res.getHeader('Retry-After')) * 1000));
+
+const createRateLimit = (limiter: Limiter, { keyOf, store, handler }: RateLimitOptions): RequestHandler =>
   rateLimit({
     windowMs: limiter.windowMs,
     limit: limiter.limit,
@@ -22,10 +41,10 @@ const createRateLimit = (limiter: Limiter, keyOf: (req: Request) => string): Req
     standardHeaders: 'draft-8',
     legacyHeaders: false,
     keyGenerator: keyOf,
-    store: storeOver(limiter),
+    store,
     // Its hints go to the console and are about setups that the configuration rules out.
     validate: false,
-    handler: (_req, res, next) => next(limitError(Number(res.getHeader('Retry-After')) * 1000)),
+    handler,
   });
 
 const byIp = (req: Request): string => ipKey(req.ip);
@@ -36,6 +55,8 @@ export interface RateLimits {
   readonly auth: RequestHandler;
   /** All else, per user or, for who is not known, per IP address. */
   readonly api: RequestHandler;
+  /** Tells how the limit of sends stands; the use case counts, because it knows a repetition. */
+  readonly sends: RequestHandler;
   /** One of the two, for a form that was read: a password is guessed, a refresh token is not. */
   readonly grant: RequestHandler;
 }
@@ -47,8 +68,13 @@ const isRefreshGrant = (form: unknown): boolean =>
  * The limits of the contract in front of routes, with the headers of draft-ietf-httpapi-ratelimit-headers-08.
  * Answers `RATE_LIMITED` with `Retry-After`.
  */
-export const createRateLimits = (limits: Pick<Limits, 'auth' | 'api'>): RateLimits => {
-  const auth = createRateLimit(limits.auth, byIp);
-  const api = createRateLimit(limits.api, byActor);
-  return { auth, api, grant: (req, res, next) => (isRefreshGrant(req.body) ? api : auth)(req, res, next) };
+export const createRateLimits = (limits: Pick<Limits, 'auth' | 'api' | 'chat'>): RateLimits => {
+  const auth = createRateLimit(limits.auth, { keyOf: byIp, store: storeOver(limits.auth), handler: refuse });
+  const api = createRateLimit(limits.api, { keyOf: byActor, store: storeOver(limits.api), handler: refuse });
+  const sends = createRateLimit(limits.chat, {
+    keyOf: byActor,
+    store: lookingAt(limits.chat),
+    handler: (_req, _res, next) => next(),
+  });
+  return { auth, api, sends, grant: (req, res, next) => (isRefreshGrant(req.body) ? api : auth)(req, res, next) };
 };

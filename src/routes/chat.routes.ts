@@ -18,14 +18,14 @@ import { endpoints } from './endpoints.ts';
 
 interface Parts {
   readonly chat: ChatController;
-  readonly limits: Pick<RateLimits, 'api'>;
+  readonly limits: Pick<RateLimits, 'api' | 'sends'>;
 }
 
 /** `/api/chat/…`. What begins a reply is counted inside the use case, where a known id is recognised; a batch also here. */
-export const createChatRouter = ({ chat, limits: { api } }: Parts): Router => {
+export const createChatRouter = ({ chat, limits: { api, sends } }: Parts): Router => {
   const router = Router();
 
-  endpoints(router, '/message', { post: [requireActor, withBody(postMessageSchema, chat.sendMessage)] });
+  endpoints(router, '/message', { post: [requireActor, sends, withBody(postMessageSchema, chat.sendMessage)] });
   endpoints(router, '/batch', { post: [api, requireActor, withBody(batchSchema, chat.sendBatch)] });
 
   endpoints(router, '/sessions', {
@@ -48,11 +48,11 @@ export const createChatRouter = ({ chat, limits: { api } }: Parts): Router => {
 
   endpoints(router, '/messages/:id', {
     get: [api, requireActor, chat.getMessage],
-    patch: [requireActor, withBody(editMessageSchema, chat.editMessage)],
+    patch: [requireActor, sends, withBody(editMessageSchema, chat.editMessage)],
     delete: [api, requireActor, chat.deleteMessage],
   });
   endpoints(router, '/messages/:id/regenerate', {
-    post: [requireActor, withBody(regenerateSchema, chat.regenerate)],
+    post: [requireActor, sends, withBody(regenerateSchema, chat.regenerate)],
   });
   endpoints(router, '/messages/:id/feedback', {
     post: [api, requireActor, withBody(giveFeedbackSchema, chat.giveFeedback)],

@@ -31,7 +31,7 @@ const contract = (open: () => Promise<Stores>, makeLongChat?: LongChat): void =>
   describe('MessageStore: reading', () => messageStoreContract(open, makeLongChat));
   describe('MessageStore: replies', () => replyStoreContract(open));
   describe('MessageStore: branches', () => branchStoreContract(open));
-  describe('SyncStore', () => syncStoreContract(open));
+  describe('SyncStore', () => syncStoreContract(open, makeLongChat));
 };
 
 describe('sqlite', () => {

@@ -111,10 +111,14 @@ export const createTakeTurn = (options: TakeTurnOptions): TakeTurn => {
     };
   };
 
-  /** `whenBusy: interrupt`: ends what runs or waits in the chat, so that this turn is next. */
-  const interrupt = async (actor: Actor, chatId: string): Promise<void> => {
-    const unfinished = await stores.messages.listUnfinished(actor.ownerId, chatId);
-    await Promise.all(unfinished.map((message) => replies.stop(message)));
+  /**
+   * `whenBusy: interrupt`: ends the reply that runs in the chat, now that the new turn is stored and waits behind it. What
+   * waits before the new turn keeps its place.
+   */
+  const interrupt = async ({ reply }: Turn): Promise<void> => {
+    const unfinished = await stores.messages.listUnfinished(reply.ownerId, reply.chatId);
+    const running = unfinished.filter(({ id, status }) => id !== reply.id && status !== 'queued');
+    await Promise.all(running.map((message) => replies.stop(message)));
   };
 
   const count = (actor: Actor, plan: TurnPlan): Promise<void> =>
@@ -137,19 +141,14 @@ export const createTakeTurn = (options: TakeTurnOptions): TakeTurn => {
     }
   };
 
-  /** With `interrupt`: ends what runs in the chat; unless the turn is known, or a repetition would end its own reply. */
-  const interruptOrFind = async (actor: Actor, plan: TurnPlan, draft: TurnDraft): Promise<SentMessage | null> => {
-    if (plan.whenBusy !== 'interrupt' || draft.newChat) return null;
-    const first = await known.find(actor, plan);
-    if (first) await limiter.undo(userKey(actor.userId));
-    else await interrupt(actor, draft.chatId);
-    return first;
-  };
-
   const storeAndBegin = async (actor: Actor, plan: TurnPlan, draft: TurnDraft): Promise<SentMessage> => {
     const turn = newTurn(actor, plan, draft);
     const stored = await store(turn);
-    if (stored.created && stored.turn) return begin(stored.turn, draft, turn.clientMessageId);
+    if (stored.created && stored.turn) {
+      const sent = await begin(stored.turn, draft, turn.clientMessageId);
+      if (plan.whenBusy === 'interrupt' && stored.turn.reply.status === 'queued') await interrupt(stored.turn);
+      return sent;
+    }
     await limiter.undo(userKey(actor.userId));
     return known.reattach(stored, plan, turn.clientMessageId);
   };
@@ -157,6 +156,6 @@ export const createTakeTurn = (options: TakeTurnOptions): TakeTurn => {
   return async (actor, plan) => {
     const admitted = await admitOrFind(actor, plan);
     if ('reply' in admitted) return admitted;
-    return (await interruptOrFind(actor, plan, admitted)) ?? storeAndBegin(actor, plan, admitted);
+    return storeAndBegin(actor, plan, admitted);
   };
 };

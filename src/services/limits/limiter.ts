@@ -20,6 +20,8 @@ export interface Limiter {
   /** Hits that a window allows; 0: no limit, and every hit is allowed. */
   readonly limit: number;
   readonly windowMs: number;
+  /** How the key stands, without a hit. */
+  peek(key: string): Promise<LimitState>;
   hit(key: string): Promise<LimitState>;
   /** Takes back one hit of the present window. */
   undo(key: string): Promise<void>;

@@ -43,10 +43,18 @@ export const createMemoryLimiter = (options: MemoryLimiterOptions): Limiter => {
     return { allowed: used <= limit, used, limit, remaining: Math.max(0, limit - used), resetMs: endsAt - now };
   };
 
+  const peek = (key: string): LimitState => {
+    const now = clock.now();
+    const window = windows.peek(key);
+    const { used, endsAt } = window && window.endsAt > now ? window : { used: 0, endsAt: now + windowMs };
+    return { allowed: used < limit, used, limit, remaining: Math.max(0, limit - used), resetMs: endsAt - now };
+  };
+
   return {
     name,
     limit,
     windowMs,
+    peek: (key) => Promise.resolve(peek(key)),
     hit: (key) => Promise.resolve(hit(key)),
     undo: (key) => {
       const window = windows.get(key);
