@@ -5,6 +5,7 @@ import { createChatController } from './controllers/chat.controller.ts';
 import { createDocsController } from './controllers/docs.controller.ts';
 import { createHealthController } from './controllers/health.controller.ts';
 import { createModelsController } from './controllers/models.controller.ts';
+import { createSyncController } from './controllers/sync.controller.ts';
 import { systemClock, type Clock } from './lib/clock.ts';
 import { isAppError } from './lib/errors.ts';
 import { createFailpoints } from './lib/failpoints.ts';
@@ -32,7 +33,7 @@ const REPLIES_GRACE_MS = 15_000;
 
 /** Milliseconds that the closers of each phase may take; together under 25 s. */
 const DEADLINES = {
-  admission: 100,
+  admission: 1_000,
   replies: REPLIES_GRACE_MS + 2_000,
   sockets: 1_000,
   http: 2_000,
@@ -113,6 +114,7 @@ const openServices = async (config: Config, tools: Tools) => {
     allowClientSystemPrompt: config.llm.allowClientSystemPrompt,
     isClosing: () => lifecycle.isClosing,
   });
+  lifecycle.onClose('admission', 'turns on their way into the store', () => chat.turnsStored());
   return { stores, router: llm.router, limits, passwords, auth, context, replies, chat };
 };
 
@@ -181,6 +183,7 @@ export const createContainer = async (given: Config, logger: Logger, clock: Cloc
           gate: { connections: limits.connections, loginEnds: createLoginEnds(tools.events) },
           closing: tools.closing,
         }),
+        sync: createSyncController(chat),
         models: createModelsController(router),
         docs: createDocsController({ version: packageVersion(), publicUrl: config.server.publicUrl }),
         health: createHealthController({ ping: () => stores.ping(), isClosing }),

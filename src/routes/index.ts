@@ -2,15 +2,18 @@ import { Router } from 'express';
 import type { AuthController } from '../controllers/auth.controller.ts';
 import type { ChatController } from '../controllers/chat.controller.ts';
 import type { ModelsController } from '../controllers/models.controller.ts';
+import type { SyncController } from '../controllers/sync.controller.ts';
 import { jsonBody } from '../middleware/jsonBody.ts';
 import type { RateLimits } from '../middleware/rateLimit.ts';
 import { createAuthRouter, createTokenRouter } from './auth.routes.ts';
 import { createChatRouter } from './chat.routes.ts';
 import { createModelsRouter } from './models.routes.ts';
+import { createSyncRouter } from './sync.routes.ts';
 
 export interface ApiParts {
   readonly auth: AuthController;
   readonly chat: ChatController;
+  readonly sync: SyncController;
   readonly models: ModelsController;
   readonly limits: RateLimits;
 }
@@ -22,6 +25,7 @@ export const createApiRouter = (parts: ApiParts): Router => {
   router.use(jsonBody);
   router.use('/auth', createAuthRouter(parts));
   router.use('/chat', createChatRouter(parts));
+  router.use(createSyncRouter(parts));
   router.use(createModelsRouter(parts));
   return router;
 };

@@ -31,6 +31,7 @@ const CLIENT: Readonly<Record<ClientEventName, string>> = {
   'chat:history': 'Read messages. Ack: `{ ok, items, nextCursor }`',
   'chat:rename': 'Rename a chat. Ack: `{ ok, chat }`',
   'chat:delete': 'Delete a chat with its messages. Ack: `{ ok }`',
+  'chat:sync': 'Get what changed in the account. Ack: `{ ok, chats, messages, deleted, cursor, more }`',
   'auth:refresh': 'Go on with a new access token. Ack: `{ ok, expiresAt }`',
 };
 

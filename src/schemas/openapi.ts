@@ -13,6 +13,7 @@ import {
 import { buildEvents } from './openapi.events.ts';
 import type { Operation } from './openapi.operation.ts';
 import { createSchemaCollection, type SchemaCollection } from './openapi.schemas.ts';
+import { syncOperations } from './openapi.sync.ts';
 import { systemOperations } from './openapi.system.ts';
 import { problemSchema } from './problem.ts';
 
@@ -24,6 +25,7 @@ export type { JsonSchema } from './openapi.schemas.ts';
 export const OPERATIONS: readonly Operation[] = [
   ...chatOperations,
   ...controlOperations,
+  ...syncOperations,
   ...authOperations,
   ...systemOperations,
 ];

@@ -11,6 +11,7 @@ import { batchSchema, socketEditSchema, socketRegenerateSchema } from './control
 import type { ReplyEvent } from './events.ts';
 import type { MessageView } from './message.schemas.ts';
 import type { Problem } from './problem.ts';
+import { syncSchema } from './sync.schemas.ts';
 
 export const resumeSchema = z.strictObject({ messageId: idRef, offset: z.int().min(0).max(1_000_000_000) });
 export const stopSchema = z.strictObject({ messageId: idRef });
@@ -31,6 +32,7 @@ export const clientEvents = {
   'chat:history': socketHistorySchema,
   'chat:rename': renameSchema,
   'chat:delete': deleteSchema,
+  'chat:sync': syncSchema,
   'auth:refresh': authRefreshSchema,
 } as const;
 

@@ -5,6 +5,7 @@ import { inPieces } from '../schemas/events.ts';
 import type { SendAck } from '../schemas/control.schemas.ts';
 import { toMessageView } from '../schemas/message.schemas.ts';
 import { clientEvents } from '../schemas/socketEvents.ts';
+import { toSyncView } from '../schemas/sync.schemas.ts';
 import type { Actor } from '../services/auth/actor.ts';
 import { toSendAck, type ChatService } from '../services/chat/index.ts';
 import type { ReplyHandle } from '../services/replies/index.ts';
@@ -103,6 +104,8 @@ export const createChatHandlers = ({ chat, authenticateToken, roomPosition }: Ch
     await chat.deleteChat(actor, chatId);
     return {};
   }),
+
+  'chat:sync': handle(clientEvents['chat:sync'], async (actor, query) => toSyncView(await chat.sync(actor, query))),
 
   'auth:refresh': handle(clientEvents['auth:refresh'], async (actor, { token }, { socket }) => {
     const next = await authenticateToken(token);

@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import { chooseRequestId } from '../lib/ids.ts';
 import { toProblem } from '../schemas/problem.ts';
 import type { RequestCredentials } from '../services/auth/index.ts';
+import type { ChatSocket } from './chatSocket.ts';
 import type { Admitted, Gate } from './gate.ts';
-import type { ChatSocket } from './socketIo.ts';
 
 export interface HandshakeOptions {
   readonly gate: Gate;

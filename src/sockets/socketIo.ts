@@ -1,23 +1,14 @@
 import type { Server as HttpServer } from 'node:http';
-import { Server, type Socket } from 'socket.io';
+import { Server } from 'socket.io';
 import type { Logger } from '../lib/logger.ts';
 import type { Metrics } from '../lib/metrics.ts';
-import type { Ack, ServerEvents } from '../schemas/socketEvents.ts';
+import type { Ack } from '../schemas/socketEvents.ts';
 import type { Guard, WhenDrained } from './ack.ts';
+import type { ChatServer, ChatSocket } from './chatSocket.ts';
 import { createHandshake, type HandshakeOptions } from './handshake.ts';
-import type { LiveDoor, SocketData } from './liveClient.ts';
+import type { LiveDoor } from './liveClient.ts';
 import { MAX_FRAME_BYTES } from './outbound.ts';
 import { createBacklog, type Backlog } from './socketIo.backlog.ts';
-
-type NoEvents = Record<never, never>;
-
-interface IoData extends SocketData {
-  /** Gives the client's place back. */
-  leave: () => void;
-}
-
-export type ChatSocket = Socket<NoEvents, ServerEvents, NoEvents, IoData>;
-type ChatServer = Server<NoEvents, ServerEvents, NoEvents, IoData>;
 
 /** A client that vanished without a word is gone after both together. */
 const PING_INTERVAL_MS = 25_000;

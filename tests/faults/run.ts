@@ -1,6 +1,6 @@
 /**
  * `npm run faults`: the long version of what `npm test` does in short, with its figures.
- * `npm run faults -- kills=200 mongoKills=50 rounds=10 cuts=200 deploys=20 seed=1 only=kills,points,cuts,deploys`
+ * `npm run faults -- kills=200 mongoKills=50 rounds=10 cuts=200 deploys=20 seed=1 only=kills,points,cuts,deploys db=sqlite`
  */
 import { cpus } from 'node:os';
 import { runCuts } from '../support/faults/cuts.ts';
@@ -125,11 +125,10 @@ if (mongodb) {
   places.push({ database: `MongoDB (${mongodb.kind})`, env, kills: numberOf('mongoKills', 50), nodes: 2 });
 } else print(`MongoDB skipped: ${HOW_TO_GET_MONGODB}`);
 
-for (const [name, run] of Object.entries(SECTIONS)) {
-  if (!wanted.includes(name)) continue;
+const here = places.filter(({ database }) => database.toLowerCase().startsWith(given.get('db') ?? ''));
+for (const [name, run] of Object.entries(SECTIONS).filter(([section]) => wanted.includes(section))) {
   // What the wire does to a connection does not depend on the database.
-  for (const place of name === 'cuts' ? places.slice(0, 1) : places)
-    if (!(given.get('db') === 'sqlite' && place !== places[0])) await run(place);
+  for (const place of name === 'cuts' ? here.slice(0, 1) : here) await run(place);
 }
 await mongodb?.stop();
 print(

@@ -34,7 +34,7 @@ const SMALL_SCAN = /^SCAN (branch|lapsed|json_each|\(subquery-\d+\))/;
 describe('query plans', () => {
   test('every statement of every store, explained, walks an index and never a whole table', () => {
     const { db, plans } = withPlans(newDatabase());
-    const { users, logins, chats, messages } = createSyncStores(db);
+    const { users, logins, chats, messages, sync } = createSyncStores(db);
     const user = newUser();
     const turn = firstTurn(user.id);
     const second = newTurn(user.id, turn.chatId, { parentId: turn.userMessage?.id ?? null });
@@ -77,6 +77,8 @@ describe('query plans', () => {
     for (const sort of SORTS) chats.listChats(user.id, { sort, titleQuery: 'a', after: null, limit: 10 });
     chats.updateChat(user.id, turn.chatId, { title: 'B' }, at(3));
     chats.listIdleChats(at(9), 10);
+    sync.listChanges(user.id, { after: 's1', limit: 10, maxBytes: 1000 });
+    sync.deleteTombstones(at(1), 10);
     chats.clearChat(user.id, turn.chatId, at(4));
     chats.deleteChat(user.id, turn.chatId);
     chats.deleteChats(user.id);
@@ -87,13 +89,19 @@ describe('query plans', () => {
     );
     expect(scans).toEqual([]);
     expect(plans.size).toBeGreaterThan(40);
+
+    const changes = [...plans.keys()].filter((sql) => /(INSERT INTO|UPDATE) (chats|messages)\b[^]*\brev\b/.test(sql));
+    expect(changes.length).toBeGreaterThan(10);
+    // Or a device that was away never hears of it.
+    expect(changes.filter((sql) => !/\bchange\b/.test(sql))).toEqual([]);
     db.close();
   });
 
   test('the lists of chats and of messages come out of their index in order, without sorting', () => {
     const { db, plans } = withPlans(newDatabase());
-    const { chats, messages } = createSyncStores(db);
+    const { chats, messages, sync } = createSyncStores(db);
     for (const sort of SORTS) chats.listChats('o', { sort, titleQuery: 'a', after: { at: at(0), id: 'x' }, limit: 10 });
+    sync.listChanges('o', { after: null, limit: 10, maxBytes: 1000 });
     chats.listIdleChats(at(9), 10);
     messages.listMessages('o', 'c', 5, 10);
     messages.listChildren('o', 'c', null);

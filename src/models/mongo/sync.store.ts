@@ -26,6 +26,17 @@ const roomLeft = (page: ChangePart['used'], { used }: ChangePart): ChangePart['u
   maxBytes: page.maxBytes - used.maxBytes,
 });
 
+/** The parts as one page. What a later part tells as deleted, an earlier one may still have. */
+const merged = (parts: readonly ChangePart[]): Omit<Changes, 'position' | 'more'> => {
+  const deleted = parts.flatMap((part) => part.deleted);
+  const gone = new Set(deleted.map(({ id }) => id));
+  return {
+    chats: parts.flatMap((part) => part.chats).filter(({ id }) => !gone.has(id)),
+    messages: parts.flatMap((part) => part.messages).filter(({ id, chatId }) => !gone.has(id) && !gone.has(chatId)),
+    deleted,
+  };
+};
+
 /** How the order of changes comes about is said in changeSets.ts. */
 export const createSyncStore = (collections: Collections, clock: Clock): SyncStore => {
   const sets = createChangeSets(collections, clock);
@@ -61,9 +72,7 @@ export const createSyncStore = (collections: Collections, clock: Clock): SyncSto
       const parts = await fill(ownerId, from, page);
       const last = parts.at(-1);
       return {
-        chats: parts.flatMap(({ chats }) => chats),
-        messages: parts.flatMap(({ messages }) => messages),
-        deleted: parts.flatMap(({ deleted }) => deleted),
+        ...merged(parts),
         position: writePosition(last?.position ?? from),
         more: last?.more ?? false,
       };

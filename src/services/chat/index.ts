@@ -8,8 +8,11 @@ import { createHistory, type History, type HistoryOptions } from './history.ts';
 import { createRegenerate, type RegenerateUseCase } from './regenerate.ts';
 import { createSendMessage, type SendMessageOptions, type SendMessageUseCase } from './sendMessage.ts';
 import { createSiblings } from './siblings.ts';
+import { createSync, type SyncOptions, type SyncUseCase } from './sync.ts';
 import { createTakeTurn, type TakeTurnOptions } from './takeTurn.ts';
+import { trackTurns } from './turnsUnderWay.ts';
 
+export { SYNC_WINDOW_MS } from './sync.ts';
 export { toSendAck, type SentMessage } from './turnPlan.ts';
 
 /** All that can be done with chats, for every door; each use case has a file of its own. */
@@ -20,6 +23,9 @@ export interface ChatService extends Chats, History {
   readonly editMessage: EditMessageUseCase;
   readonly deleteMessage: DeleteMessageUseCase;
   readonly giveFeedback: GiveFeedbackUseCase;
+  readonly sync: SyncUseCase;
+  /** Resolves when every turn that was being stored is stored and its reply started, or refused. */
+  turnsStored(): Promise<void>;
 }
 
 type UseCaseOptions = TakeTurnOptions &
@@ -28,13 +34,14 @@ type UseCaseOptions = TakeTurnOptions &
   BatchOptions &
   DeleteMessageOptions &
   GiveFeedbackOptions &
+  SyncOptions &
   ChatsOptions &
   HistoryOptions;
 type Options = Omit<UseCaseOptions, 'rules' | 'siblings' | 'takeTurn' | 'sendMessage'> & ChatRulesOptions;
 
 export const createChatService = (options: Options): ChatService => {
   const parts = { ...options, rules: createChatRules(options), siblings: createSiblings(options.stores.messages) };
-  const takeTurn = createTakeTurn(parts);
+  const { takeTurn, turnsStored } = trackTurns(createTakeTurn(parts));
   const sendMessage = createSendMessage({ ...parts, takeTurn });
   return {
     sendMessage,
@@ -43,6 +50,8 @@ export const createChatService = (options: Options): ChatService => {
     editMessage: createEditMessage({ ...parts, takeTurn }),
     deleteMessage: createDeleteMessage(parts),
     giveFeedback: createGiveFeedback(parts),
+    sync: createSync(parts),
+    turnsStored,
     ...createChats(parts),
     ...createHistory(parts),
   };

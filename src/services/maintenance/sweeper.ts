@@ -2,15 +2,18 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Lifecycle } from '../../lib/lifecycle.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Stores } from '../../models/stores.ts';
+import { SYNC_WINDOW_MS } from '../chat/index.ts';
 
 /** Milliseconds between two rounds. */
 const INTERVAL_MS = 60_000;
 /** Rows that one step may remove, so that a round never holds the database for long. */
 const BATCH = 200;
 const DAY_MS = 86_400_000;
+/** Longer than any device's cursor is good, by more than clocks differ and writes take. */
+const TOMBSTONES_MS = SYNC_WINDOW_MS + DAY_MS;
 
 export interface SweeperOptions {
-  readonly stores: Pick<Stores, 'chats' | 'logins' | 'repair'>;
+  readonly stores: Pick<Stores, 'chats' | 'logins' | 'sync' | 'repair'>;
   /** Deletes an idle chat as its owner would. */
   readonly expireChat: (ownerId: string, chatId: string) => Promise<void>;
   /** Days after which an idle chat is deleted; 0 keeps them. */
@@ -50,7 +53,8 @@ export const startSweeper = (options: SweeperOptions): void => {
     const repaired = await stores.repair();
     const logins = await drain(() => stores.logins.deleteExpired(new Date(clock.now()), BATCH));
     const chats = retentionDays === 0 ? 0 : await drain(expireChats);
-    if (repaired + logins + chats > 0) log.info('swept', { repaired, logins, chats });
+    const tombstones = await drain(() => stores.sync.deleteTombstones(new Date(clock.now() - TOMBSTONES_MS), BATCH));
+    if (repaired + logins + chats + tombstones > 0) log.info('swept', { repaired, logins, chats, tombstones });
   };
 
   const loop = async (): Promise<void> => {

@@ -120,6 +120,9 @@ export const createRepliesService = (options: RepliesOptions): RepliesService =>
   }, LEASE_RENEW_MS);
   renewal.unref();
 
+  /** Without those that wait: they stay queued in the store, and the next process starts them. */
+  const running = (): LiveReply[] => [...live.values()].filter((reply) => reply.current().status !== 'queued');
+
   const stopAll = async (replies: readonly LiveReply[], reason: StopReason): Promise<void> => {
     for (const reply of replies) reply.stop(reason);
     await Promise.all(replies.map((reply) => reply.done));
@@ -156,13 +159,13 @@ export const createRepliesService = (options: RepliesOptions): RepliesService =>
     startReaper: () => reaper.start(),
     close: async (graceMs) => {
       reaper.close();
-      turns.close();
-      // Those that wait stay queued in the store: the next process starts them.
-      const running = [...live.values()].filter((reply) => reply.current().status !== 'queued');
       const late = setTimeout(() => {
-        for (const reply of running) reply.stop('shutdown');
+        for (const reply of running()) reply.stop('shutdown');
       }, graceMs);
-      await Promise.all(running.map((reply) => reply.done));
+      await turns.close();
+      // One that was claimed just now is seen to run in the next turn of the loop.
+      await setImmediate();
+      await Promise.all(running().map((reply) => reply.done));
       clearTimeout(late);
       // The followers were woken in this turn of the loop: they tell the end before their connections are closed.
       await setImmediate();

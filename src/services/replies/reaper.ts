@@ -10,7 +10,8 @@ import { INTERRUPTED } from './failure.ts';
 const INTERVAL_MS = 2_000;
 /** A queued reply older than this has lost the node that was to start it, unless it is known here. */
 const QUEUED_GRACE_MS = 10_000;
-const BATCH = 100;
+/** Enough that the replies which wait here, and are no orphans, never hide one that is. */
+const BATCH = 1000;
 
 export interface ReaperOptions {
   readonly stores: Pick<Stores, 'chats' | 'messages'>;

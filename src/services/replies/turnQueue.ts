@@ -34,8 +34,8 @@ export interface TurnQueueOptions {
 export interface TurnQueue {
   /** Resolves when the reply is settled; or, after `close`, when it is left to the next process. */
   add(turn: QueuedTurn): Promise<void>;
-  /** Starts no more replies; those that wait stay `queued` in the store. */
-  close(): void;
+  /** Starts no more replies; those that wait stay `queued` in the store. Resolves when those whose turn had come run. */
+  close(): Promise<void>;
 }
 
 export const createTurnQueue = (options: TurnQueueOptions): TurnQueue => {
@@ -43,6 +43,7 @@ export const createTurnQueue = (options: TurnQueueOptions): TurnQueue => {
   const { messages, chats } = stores;
   const log = options.logger.child('turn-queue');
   const closing = new AbortController();
+  const claims = new Set<Promise<unknown>>();
   /** Called when a reply of the chat has ended on this node. */
   const waiting = new Map<string, Set<() => void>>();
 
@@ -101,6 +102,13 @@ export const createTurnQueue = (options: TurnQueueOptions): TurnQueue => {
     }
   };
 
+  const claim = async (reply: LiveReply, at: Date): Promise<boolean> => {
+    const claimed = untilAnswered(() => messages.claimReply(reply.ownerId, reply.messageId, lease(), at));
+    claims.add(claimed);
+    const isOurs = await claimed.finally(() => claims.delete(claimed));
+    return isOurs ?? false;
+  };
+
   const runInTurn = async (turn: QueuedTurn): Promise<void> => {
     const { reply } = turn;
     await waitForTurn(turn);
@@ -108,9 +116,7 @@ export const createTurnQueue = (options: TurnQueueOptions): TurnQueue => {
     const at = new Date(clock.now());
     // One that was stopped while it waited is settled as it is; it needs no lease for that.
     const isStopped = reply.signal.aborted;
-    const isOurs =
-      isStopped || (await untilAnswered(() => messages.claimReply(reply.ownerId, reply.messageId, lease(), at)));
-    if (!isOurs) {
+    if (!(isStopped || (await claim(reply, at)))) {
       await adopt(turn);
       return;
     }
@@ -128,8 +134,9 @@ export const createTurnQueue = (options: TurnQueueOptions): TurnQueue => {
         for (const wake of waiting.get(turn.reply.chatId) ?? []) wake();
       }
     },
-    close: () => {
+    close: async () => {
       closing.abort();
+      await Promise.allSettled(claims);
     },
   };
 };
