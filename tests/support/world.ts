@@ -44,6 +44,8 @@ export interface World {
   logs(): readonly LogLine[];
   /** The same as text, as an operator's log file would hold it. */
   logText(): string;
+  /** How often the database was read so far, but for the reaper's look every two seconds, whatever is going on. */
+  storeReads(): Promise<number>;
   /** A new user with a random name, made through the public door. */
   signUp(): Promise<TestUser>;
   /** Ends the node and what it used. */
@@ -166,6 +168,11 @@ export const startWorld = async (options: WorldOptions = {}): Promise<World> => 
         .split('\n')
         .filter(Boolean)
         .map((line) => JSON.parse(line) as LogLine),
+    storeReads: async () => {
+      const { metrics } = node.container;
+      const byReaper = await metrics.value('store_reads_total', { operation: 'messages.listLapsedReplies' });
+      return (await metrics.value('store_reads_total')) - byReaper;
+    },
     signUp: () => createUser(node.url, sockets),
     stop: async () => {
       for (const socket of sockets) socket.close();
