@@ -1,15 +1,15 @@
 /**
  * `npm run bench`: Parley against a bare relay and a hand-written server, in the same run on this machine.
- *   --quick         fewer and shorter rounds
+ *   --quick         one short round of each row: whether it works, not what it measures
  *   --only <row>    one row (may be given several times)
- *   --rounds <n>    how many rounds, 3 unless told
+ *   --rounds <n>    how many rounds; 3 unless told, 1 with --quick
  *   --dist <folder> another build than dist
  * docs/benchmarks.md says what each row means.
  */
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
-import { buildIfStale } from '../scripts/build.mjs';
 import { burst } from './rows/burst.ts';
 import { firstToken } from './rows/firstToken.ts';
 import { lag } from './rows/lag.ts';
@@ -31,7 +31,7 @@ const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true, default: [] },
-    rounds: { type: 'string', default: '3' },
+    rounds: { type: 'string' },
     dist: { type: 'string' },
   },
 });
@@ -45,7 +45,10 @@ const log = (text: string): void => {
 
 /** A copy of the build, next to a link to its packages: whoever builds anew in the midst of a run changes no figure. */
 const copyBuild = (directory: string): string => {
-  if (options.dist === undefined && !buildIfStale()) throw new Error('the build failed');
+  if (options.dist === undefined) {
+    const build = spawnSync(process.execPath, [join(ROOT, 'scripts', 'build.mjs')], { stdio: ['ignore', 2, 2] });
+    if (build.status !== 0) throw new Error('the build failed');
+  }
   const dist = join(directory, 'dist');
   cpSync(resolve(options.dist ?? join(ROOT, 'dist')), dist, { recursive: true });
   cpSync(join(ROOT, 'package.json'), join(directory, 'package.json'));
@@ -64,7 +67,13 @@ const createBench = (ground: Ground): Bench => {
     return { relay, handwritten, parley, 'parley-sse': overSse(parley) };
   };
   let started: ReturnType<typeof start> | null = null;
-  return { ground, isQuick: options.quick, rounds: Number(options.rounds), subjects: () => (started ??= start()), log };
+  return {
+    ground,
+    isQuick: options.quick,
+    rounds: Number(options.rounds ?? (options.quick ? 1 : 3)),
+    subjects: () => (started ??= start()),
+    log,
+  };
 };
 
 const runRows = async (bench: Bench): Promise<Line[]> => {
@@ -109,7 +118,8 @@ const main = async (): Promise<void> => {
     process.stdout.write(markdown);
   } finally {
     await stopAll();
-    if (existsSync(directory) && process.env.BENCH_KEEP === undefined) rmSync(directory, { recursive: true, force: true });
+    if (existsSync(directory) && process.env.BENCH_KEEP === undefined)
+      rmSync(directory, { recursive: true, force: true });
   }
 };
 

@@ -16,7 +16,9 @@ const tokenFrame = (model: string, content: string): string =>
 
 const endFrames = (model: string, tokens: number): string =>
   frame(model, {
-    choices: [{ index: 0, delta: { role: 'assistant', content: '' }, finish_reason: 'stop', native_finish_reason: 'stop' }],
+    choices: [
+      { index: 0, delta: { role: 'assistant', content: '' }, finish_reason: 'stop', native_finish_reason: 'stop' },
+    ],
   }) +
   frame(model, {
     choices: [],

@@ -24,7 +24,9 @@ db.exec(`
 const insertUser = db.prepare('INSERT INTO users VALUES (?, ?, ?)');
 const findUser = db.prepare('SELECT * FROM users WHERE username = ?');
 const insertMessage = db.prepare('INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?)');
-const history = db.prepare('SELECT question, answer FROM messages WHERE chat_id = ? AND user_id = ? ORDER BY created_at');
+const history = db.prepare(
+  'SELECT question, answer FROM messages WHERE chat_id = ? AND user_id = ? ORDER BY created_at',
+);
 const findMessage = db.prepare('SELECT answer FROM messages WHERE id = ?');
 
 const app = express();

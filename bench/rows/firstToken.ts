@@ -23,12 +23,14 @@ export const firstToken: Row = {
   name: 'first-token',
   run: async ({ ground, subjects, rounds, isQuick }) => {
     const all = await subjects();
-    const count = isQuick ? 60 : 200;
+    const count = isQuick ? 60 : 150;
     const measured = await interleave(['relay', 'handwritten', 'parley', 'parley-sse'], rounds, async (name) => {
       const direct = await connectDirect(ground);
       const base = await firstTokens(direct, count);
       direct.close();
-      const times = await withClients(all[name], 1, ([client]) => (client ? firstTokens(client, count) : Promise.resolve([])));
+      const times = await withClients(all[name], 1, ([client]) =>
+        client ? firstTokens(client, count) : Promise.resolve([]),
+      );
       return {
         p50: percentile(times, 0.5) - percentile(base, 0.5),
         p99: percentile(times, 0.99) - percentile(base, 0.99),

@@ -24,11 +24,11 @@ const ping = (url: string, agent: http.Agent): Promise<number> =>
 const pingsDuring = async (url: string, work: Promise<unknown>): Promise<number[]> => {
   const agent = new http.Agent({ keepAlive: true });
   const pings: Promise<number>[] = [];
-  let isOver = false;
+  const state = { isOver: false };
   const over = work.finally(() => {
-    isOver = true;
+    state.isOver = true;
   });
-  while (!isOver) {
+  while (!state.isOver) {
     pings.push(ping(url, agent));
     await sleep(PING_EVERY_MS);
   }

@@ -66,8 +66,16 @@ export const longChat: Row = {
           title: `${title} in a chat of ${String(messages)} messages`,
           unit: 'ms',
           values: { parley: percentile(key === 'ack' ? all.longAck : all.longFirst, 0.5) },
-          rounds: { ratio: ratios.map((ratio) => ratio[key]), short: [median(key === 'ack' ? all.shortAck : all.shortFirst)] },
-          judged: { of: '÷ a chat of 10', ratio: median(ratios.map((ratio) => ratio[key])), goal: 1.1, better: 'lower' },
+          rounds: {
+            ratio: ratios.map((ratio) => ratio[key]),
+            short: [median(key === 'ack' ? all.shortAck : all.shortFirst)],
+          },
+          judged: {
+            of: '÷ a chat of 10',
+            ratio: median(ratios.map((ratio) => ratio[key])),
+            goal: 1.1,
+            better: 'lower',
+          },
         });
         const perMessage = reads / (rounds * sends * 2);
         return [

@@ -2,7 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '../support/clients.ts';
 import type { Row } from '../support/row.ts';
 import { interleave, lineOf } from '../support/rounds.ts';
-import { startHandwritten, startParley, startRelay, type ServerOptions, type Subject, type SubjectName } from '../support/subjects.ts';
+import {
+  startHandwritten,
+  startParley,
+  startRelay,
+  type ServerOptions,
+  type Subject,
+  type SubjectName,
+} from '../support/subjects.ts';
 import type { Ground } from '../support/subjects.ts';
 
 const USERS = 100;
@@ -52,6 +59,7 @@ export const memory: Row = {
         await sleep(1000);
         const after = await settled(subject);
         return {
+          startRssMb: before.rss / 1024 / 1024,
           rssKb: (during.rss - before.rss) / sockets / 1024,
           heapKb: (during.heap - before.heap) / sockets / 1024,
           keptRssPercent: (100 * (after.rss - before.rss)) / (during.rss - before.rss),
@@ -65,6 +73,7 @@ export const memory: Row = {
     const title = `Idle socket (${String(sockets)})`;
     const goal = { base: 'handwritten', goal: 1, better: 'lower' } as const;
     return [
+      lineOf(measured, { key: 'startRssMb', title: 'Server without clients: RSS', unit: 'MB' }),
       lineOf(measured, { key: 'rssKb', title: `${title}: RSS each`, unit: 'KB', goal }),
       lineOf(measured, { key: 'heapKb', title: `${title}: heap each`, unit: 'KB' }),
       lineOf(measured, { key: 'keptRssPercent', title: `${title}: RSS still held after they left`, unit: '%' }),

@@ -50,7 +50,9 @@ const createIncoming = (options: SendOptions): { incoming: Incoming; done: Promi
 
 const addText = (incoming: Incoming, offset: number | undefined, text: string): void => {
   if (offset !== undefined && offset !== incoming.text.length) {
-    incoming.reject(new Error(`a gap: ${String(incoming.text.length)} units held, the next begins at ${String(offset)}`));
+    incoming.reject(
+      new Error(`a gap: ${String(incoming.text.length)} units held, the next begins at ${String(offset)}`),
+    );
   }
   if (incoming.text === '') incoming.firstAt = performance.now();
   incoming.text += text;
@@ -75,7 +77,17 @@ const open = async (ws: WebSocket, isReady: (frame: string) => boolean): Promise
   await promise;
 };
 
-const isEnd = (event: string): boolean => event === 'chat:end' || event === 'chat:failed';
+/** What a frame may hold, of any server. */
+interface Payload {
+  readonly type?: string;
+  readonly chatId?: string;
+  readonly messageId?: string;
+  readonly clientMessageId?: string;
+  readonly offset?: number;
+  readonly text?: string;
+  readonly status?: string;
+}
+
 const DELTA = '42["chat:delta",';
 const TOLD: readonly string[] = ['42["chat:start"', '42["chat:end"', '42["chat:failed"'];
 
@@ -89,23 +101,24 @@ export const connectSocketIo = async (url: string, token: string): Promise<Clien
   const byMessageId = new Map<string, Incoming>();
   let lastAckId = 0;
 
-  const onEvent = (event: string, payload: Record<string, never>): void => {
-    if (event === 'chat:start') {
-      const incoming = bySendId.get(payload.clientMessageId ?? '');
-      if (!incoming) return;
-      incoming.messageId = payload.messageId ?? '';
-      byMessageId.set(incoming.messageId, incoming);
-      return;
-    }
-    const incoming = byMessageId.get(payload.messageId ?? '');
+  const onStart = ({ clientMessageId = '', messageId = '' }: Payload): void => {
+    const incoming = bySendId.get(clientMessageId);
     if (!incoming) return;
-    if (!isEnd(event)) {
-      addText(incoming, payload.offset, payload.text ?? '');
-      return;
+    incoming.messageId = messageId;
+    byMessageId.set(messageId, incoming);
+  };
+  const onEnd = (payload: Payload): void => {
+    const incoming = byMessageId.get(payload.messageId ?? '');
+    byMessageId.delete(payload.messageId ?? '');
+    if (incoming) finish(incoming, payload.status === 'complete' ? null : JSON.stringify(payload));
+  };
+  const onEvent = (event: string, payload: Payload): void => {
+    if (event === 'chat:start') onStart(payload);
+    else if (event !== 'chat:delta') onEnd(payload);
+    else {
+      const incoming = byMessageId.get(payload.messageId ?? '');
+      if (incoming) addText(incoming, payload.offset, payload.text ?? '');
     }
-    byMessageId.delete(incoming.messageId);
-    const isWhole = event === 'chat:end' && payload.status === 'complete';
-    finish(incoming, isWhole ? null : JSON.stringify(payload));
   };
 
   const onAck = (frame: string): void => {
@@ -123,7 +136,7 @@ export const connectSocketIo = async (url: string, token: string): Promise<Clien
     if (frame === '2') ws.send('3');
     else if (frame.startsWith('43')) onAck(frame);
     else if (frame.startsWith(DELTA) || TOLD.some((start) => frame.startsWith(start))) {
-      const [event, payload] = JSON.parse(frame.slice(2)) as [string, Record<string, never>];
+      const [event, payload] = JSON.parse(frame.slice(2)) as [string, Payload];
       onEvent(event, payload);
     }
   };
@@ -178,7 +191,7 @@ export const connectRelay = async (url: string): Promise<Client> => {
 };
 
 /** One `data:` line's JSON of each event. */
-const readEvents = (body: http.IncomingMessage, onEvent: (payload: Record<string, never>) => void): void => {
+const readEvents = (body: http.IncomingMessage, onEvent: (payload: Payload) => void): void => {
   let rest = '';
   body.setEncoding('utf8');
   body.on('data', (chunk: string) => {
@@ -186,7 +199,7 @@ const readEvents = (body: http.IncomingMessage, onEvent: (payload: Record<string
     rest = parts.pop() ?? '';
     for (const part of parts) {
       const at = part.indexOf('data: ');
-      if (at >= 0) onEvent(JSON.parse(part.slice(at + 6)) as Record<string, never>);
+      if (at >= 0) onEvent(JSON.parse(part.slice(at + 6)) as Payload);
     }
   });
 };
@@ -212,10 +225,12 @@ export const connectSse = async (url: string, token: string): Promise<Client> =>
       readEvents(body, (event) => {
         incoming.messageId = event.messageId ?? '';
         incoming.chatId = event.chatId ?? '';
-        if (event.type === ('delta' as never)) addText(incoming, event.offset, event.text ?? '');
-        else if (event.type === ('failed' as never)) incoming.reject(new Error(JSON.stringify(event)));
+        if (event.type === 'delta') addText(incoming, event.offset, event.text ?? '');
+        else if (event.type === 'end') finish(incoming, event.status === 'complete' ? null : JSON.stringify(event));
       });
-      body.on('end', () => finish(incoming, null)).on('error', incoming.reject);
+      body
+        .on('end', () => incoming.reject(new Error('the stream ended before the reply')))
+        .on('error', incoming.reject);
       return done;
     },
     close: () => agent.destroy(),
@@ -232,7 +247,12 @@ export const connectUpstream = async (url: string): Promise<Client> => {
         { role: 'system', content: 'You are a helpful assistant.' },
         { role: 'user', content: options.content },
       ];
-      const body = await post(`${url}/v1/chat/completions`, {}, { model: options.model, messages, stream: true }, agent);
+      const body = await post(
+        `${url}/v1/chat/completions`,
+        {},
+        { model: options.model, messages, stream: true },
+        agent,
+      );
       let rest = '';
       body.setEncoding('utf8');
       body.on('data', (chunk: string) => {

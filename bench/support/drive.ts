@@ -26,7 +26,10 @@ export interface Driven {
 const SAMPLE = 10;
 
 /** Every text is the expected one, in every client's hands; a sample also in the store. */
-const verify = async (subject: Subject, replies: readonly (Reply & { user: number; expected: string })[]): Promise<void> => {
+const verify = async (
+  subject: Subject,
+  replies: readonly (Reply & { user: number; expected: string })[],
+): Promise<void> => {
   for (const reply of replies) {
     if (reply.text !== reply.expected) throw new Error(`${subject.name}: a wrong text, ${reply.text.slice(0, 60)}…`);
   }
@@ -39,7 +42,11 @@ const verify = async (subject: Subject, replies: readonly (Reply & { user: numbe
   }
 };
 
-export const withClients = async <T>(subject: Subject, count: number, use: (clients: Client[]) => Promise<T>): Promise<T> => {
+export const withClients = async <T>(
+  subject: Subject,
+  count: number,
+  use: (clients: Client[]) => Promise<T>,
+): Promise<T> => {
   const clients: Client[] = [];
   try {
     for (let user = 0; user < count; user += 1) clients.push(await subject.connect(user));

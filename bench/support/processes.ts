@@ -16,7 +16,11 @@ export type Place = 'server' | 'load' | 'anywhere';
 export const canPin =
   process.platform === 'linux' && availableParallelism() > 1 && spawnSync('taskset', ['-V']).status === 0;
 
-const CORES: Readonly<Record<Place, string>> = { server: '0', load: '1', anywhere: `0-${String(availableParallelism() - 1)}` };
+const CORES: Readonly<Record<Place, string>> = {
+  server: '0',
+  load: '1',
+  anywhere: `0-${String(availableParallelism() - 1)}`,
+};
 
 /** Moves this process, the load, to its core. */
 export const pinSelf = (place: Place): void => {
@@ -76,7 +80,9 @@ const waitUntilUp = async (child: ChildProcess, url: string, log: string): Promi
 };
 
 const cpuUsOf = (pid: number): number => {
-  const fields = readFileSync(`/proc/${String(pid)}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ');
+  const fields = readFileSync(`/proc/${String(pid)}/stat`, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ');
   return (Number(fields[11]) + Number(fields[12])) * TICK_US;
 };
 

@@ -6,7 +6,7 @@ export interface Bench {
   readonly isQuick: boolean;
   readonly rounds: number;
   /** The servers on their core, started with the first row that asks. */
-  subjects(): Promise<Readonly<Record<SubjectName, Subject>>>;
+  readonly subjects: () => Promise<Readonly<Record<SubjectName, Subject>>>;
   readonly log: (text: string) => void;
 }
 
@@ -33,4 +33,5 @@ export interface Row {
   run(bench: Bench): Promise<Line[]>;
 }
 
-export const isMet = ({ ratio, goal, better }: Judged): boolean => (better === 'higher' ? ratio >= goal : ratio <= goal);
+export const isMet = ({ ratio, goal, better }: Judged): boolean =>
+  better === 'higher' ? ratio >= goal : ratio <= goal;

@@ -21,7 +21,7 @@ export interface Subject {
   readonly name: SubjectName;
   readonly child: Child;
   readonly accounts: readonly Account[];
-  connect(user: number): Promise<Client>;
+  readonly connect: (user: number) => Promise<Client>;
 }
 
 /** Where everything of a run is. */
@@ -139,6 +139,7 @@ const startServer = (ground: Ground, options: ServerOptions, directory: string):
       RATE_LIMIT_AUTH_PER_MINUTE: '0',
       RATE_LIMIT_API_PER_MINUTE: '0',
       RATE_LIMIT_CHAT_PER_SECOND: '0',
+      MAX_CONNECTIONS_PER_USER: '0',
       QUOTA_CONCURRENT_REPLIES: '0',
     },
     directory,

@@ -40,6 +40,8 @@ export const createHandshake = ({ gate, readCookieToken }: HandshakeOptions) => 
         socket.data.actor = actor;
         socket.data.isExpiryTold = false;
         socket.data.leave = leave;
+        // A credential is not kept for as long as its socket lives, nor is the memory it takes.
+        socket.handshake.auth = {};
         next();
         // A client that went away meanwhile is not connected any more, and no event says so.
         setImmediate(() => {

@@ -18,6 +18,6 @@ await describeOnEachDatabase((database) => {
       expect(report.runningAtKills).toBeGreaterThan(0);
       expect(await world.nodes[0]!.stop()).toMatchObject({ code: 0 });
       if (database.name === 'SQLite') expect(integrityOf(world.nodes[0]!.dataDir)).toEqual(SOUND);
-    }, 180_000);
+    }, 300_000);
   });
 });

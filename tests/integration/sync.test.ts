@@ -198,6 +198,8 @@ await describeOnEachDatabase((database) => {
 
     const traveller = travel();
     await Promise.all(Array.from({ length: writers }, (_, index) => write(index)));
+    // So that something is there, even where chance deleted everything.
+    await send(user);
     isOver = true;
     const fresh = createDevice();
     const held = (await traveller).holds();

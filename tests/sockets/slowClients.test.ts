@@ -12,16 +12,21 @@ import { readEvents, textOf, type SseEvent } from '../support/sse.ts';
 import { waitFor } from '../support/waitFor.ts';
 import { startWorld, type TestUser, type World } from '../support/world.ts';
 
-/** Half a megabyte of text; on the wire, with the frames around it, more. */
+/** Half a megabyte of text in many small parts. */
 const WORDS = 50_000;
 const MODEL = `sim/words:${String(WORDS)}`;
 const TEXT = countedText(WORDS);
+/** As long as a message may be, in few parts: the kernel may hold 40 MB for a client before anything waits for it here. */
+const LONG = Array.from({ length: 50 }, (_, index) => `${String(index)}-`.padEnd(999, 'abcdefgh')).join(' ');
 
 let world: World;
 let user: TestUser;
 
 beforeAll(async () => {
-  world = await startWorld({ models: [MODEL, 'sim/echo'] });
+  world = await startWorld({
+    models: [MODEL, 'sim/echo'],
+    env: { MESSAGE_MAX_CHARS: '50000', CONTEXT_MAX_TOKENS: '1000000' },
+  });
   user = await world.signUp();
 });
 afterAll(() => world.stop());
@@ -42,12 +47,12 @@ const createReader = () => {
 const isDropped = (door: string): boolean =>
   world.logs().some((line) => line.message === 'client dropped' && line.door === door && line.reason === 'slow');
 
-/** Sends messages whose replies are long, one after the other, until the server has dropped a client at each door. */
+/** Sends long messages with long replies, one after the other, until the server has dropped a client at each door. */
 const streamUntilDropped = async (sender: Socket, doors: readonly string[]): Promise<string[]> => {
   const messageIds: string[] = [];
   while (!doors.every(isDropped)) {
     const ended = nextEvent(sender, 'chat:end');
-    const { messageId } = await ask(sender, 'chat:send', { content: 'x', model: MODEL });
+    const { messageId } = await ask(sender, 'chat:send', { content: LONG, model: 'sim/echo' });
     messageIds.push(messageId);
     await ended;
   }
@@ -77,7 +82,7 @@ describe('a live client that does not read', () => {
     const messageIds = await streamUntilDropped(sender, ['websocket', 'socket.io']);
     const sent = await stranger.call('POST', '/api/chat/message', { content: 'still there?', model: 'sim/echo' });
     expect(sent.body.message).toMatchObject({ status: 'complete', content: 'still there?' });
-    for (const messageId of messageIds) expect(senderReader.texts.get(messageId) === TEXT).toBe(true);
+    for (const messageId of messageIds) expect(senderReader.texts.get(messageId) === LONG).toBe(true);
 
     const disconnected = nextEvent(socket, 'disconnect');
     const closed = [raw.closed, closeOf(wireOf(socket))];
@@ -101,8 +106,8 @@ describe('a live client that does not read', () => {
     }
     rawAgain.frames.filter(({ type }) => type === 'delta').forEach(rawReader.take);
     for (const messageId of messageIds) {
-      expect([messageId, rawReader.texts.get(messageId) === TEXT]).toEqual([messageId, true]);
-      expect([messageId, socketReader.texts.get(messageId) === TEXT]).toEqual([messageId, true]);
+      expect([messageId, rawReader.texts.get(messageId) === LONG]).toEqual([messageId, true]);
+      expect([messageId, socketReader.texts.get(messageId) === LONG]).toEqual([messageId, true]);
     }
     for (const client of [sender, rawAgain, socketAgain]) client.close();
   }, 60_000);

@@ -1,4 +1,5 @@
 import type { ChangePage, Deletion, SyncStore } from '../stores.ts';
+import { lastChange } from './changes.ts';
 import { toChat, type ChatRow } from './chat.store.ts';
 import type { Database } from './database.ts';
 import { getMessages } from './message.rows.ts';
@@ -17,8 +18,6 @@ const rangeSql = (table: string): string =>
 const CHATS = rangeSql('chats');
 const MESSAGES = rangeSql('messages');
 const TOMBSTONES = rangeSql('tombstones');
-
-const LAST_CHANGE = 'SELECT last FROM change_counter WHERE id = 1';
 
 const DELETE_TOMBSTONES = `
 DELETE FROM tombstones WHERE (owner_id, change) IN (
@@ -50,7 +49,7 @@ const deletionsOf = ({ kind, ids }: { kind: Deletion['kind']; ids: string }): De
  */
 export const createSyncStore = (db: Database): Sync<SyncStore> => ({
   listChanges: (ownerId, page) => {
-    const { last } = db.get(LAST_CHANGE) as { last: number };
+    const last = lastChange(db);
     const from = page.after === null ? 0 : changeOf(page.after);
     if (!(from <= last)) return null;
     const keys = db.all(LIST_CHANGES, ownerId, from, page.limit + 1) as Key[];

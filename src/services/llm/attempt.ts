@@ -13,12 +13,15 @@ export interface AttemptTools {
 
 /** One call of one model for one reply. */
 export interface Attempt {
+  /** The call itself; it begins with the first part that is asked for. */
+  answer(): AsyncIterable<LlmPart>;
   /**
-   * The model's answer. Blank text is held back until a visible character arrives, so that a model that sends nothing
-   * but white space can still be replaced unseen.
-   * @throws ProviderError `invalid` also when the model finished without any visible text, unless a filter stopped it
+   * What the next part of the answer lets out. Blank text is held back until a visible character arrives, so that a model
+   * that sends nothing but white space can still be replaced unseen. A plain function and not one more generator around
+   * the answer: every generator costs each token several turns of the microtask queue.
+   * @throws ProviderError `invalid` when the model finished without any visible text, unless a filter stopped it
    */
-  parts(signal: AbortSignal): AsyncGenerator<LlmPart>;
+  pass(part: LlmPart): readonly LlmPart[];
   /** Whether visible text was passed on. */
   readonly hasText: boolean;
   /** Writes down that it failed, and what happens next. */
@@ -26,13 +29,22 @@ export interface Attempt {
   cancelled(): void;
 }
 
-/** @param number 1 for the first attempt of a reply */
-export const createAttempt = (tools: AttemptTools, request: LlmRequest, number: number): Attempt => {
+export interface AttemptOptions {
+  readonly request: LlmRequest;
+  /** 1 for the first attempt of a reply. */
+  readonly number: number;
+  readonly signal: AbortSignal;
+}
+
+export const createAttempt = (tools: AttemptTools, { request, number, signal }: AttemptOptions): Attempt => {
   const { metrics, clock, logger } = tools;
   const { model } = request;
   const startedAt = clock.now();
   let hasText = false;
   let firstTokenMs: number | null = null;
+  let blank = '';
+  /** Books of an answer that another model's may replace are not the reply's. */
+  let books: readonly LlmPart[] = [];
   const elapsedMs = (): number => clock.now() - startedAt;
   const line = () => ({ model, attempt: number, durationMs: elapsedMs() });
 
@@ -46,37 +58,34 @@ export const createAttempt = (tools: AttemptTools, request: LlmRequest, number: 
     throw providerError('invalid', { cause: new Error(`no text, finish reason ${reason}`) });
   };
 
-  const firstText = (): void => {
+  const firstTexts = (text: string): readonly LlmPart[] => {
+    blank += text;
+    if (blank.trim() === '') return [];
     hasText = true;
     firstTokenMs = elapsedMs();
     metrics.llmFirstToken(model, firstTokenMs);
+    return [{ type: 'delta', text: blank }];
+  };
+
+  const finished = (part: Extract<LlmPart, { type: 'finish' }>): readonly LlmPart[] => {
+    assertAnswered(part.reason);
+    succeeded(part.reason);
+    return hasText ? [part] : [...books, part];
   };
 
   return {
     get hasText() {
       return hasText;
     },
-    parts: async function* (signal) {
-      let blank = '';
-      // Books of an answer that another model's may replace are not the reply's.
-      let books: LlmPart[] = [];
-      for await (const part of tools.provider.stream(request, signal)) {
-        if (part.type === 'delta' && !hasText) {
-          blank += part.text;
-          if (blank.trim() === '') continue;
-          firstText();
-          yield { type: 'delta', text: blank };
-        } else if (part.type === 'usage' && !hasText) {
-          books = [part];
-        } else if (part.type === 'finish') {
-          assertAnswered(part.reason);
-          if (!hasText) yield* books;
-          succeeded(part.reason);
-          yield part;
-        } else {
-          yield part;
-        }
+    answer: () => tools.provider.stream(request, signal),
+    pass: (part) => {
+      if (part.type === 'finish') return finished(part);
+      if (hasText) return [part];
+      if (part.type === 'usage') {
+        books = [part];
+        return [];
       }
+      return part.type === 'delta' ? firstTexts(part.text) : [part];
     },
     failed: (error, next) => {
       metrics.llmFailure(model, error.kind);

@@ -4,7 +4,7 @@ import { createHttpFetch, HttpResponse } from './httpFetch.ts';
 import { ProviderError, type LlmPart, type LlmProvider, type LlmRequest } from './provider.ts';
 import { fieldOf, parseJson, textOf } from './jsonValue.ts';
 import { providerError, toProviderError } from './providerErrors.ts';
-import { readParts } from './streamReader.ts';
+import { openReading } from './streamReader.ts';
 import { createWatchdog, type LlmTimeouts } from './watchdog.ts';
 
 export interface OpenRouterOptions {
@@ -152,7 +152,12 @@ export const createOpenRouterProvider = (options: OpenRouterOptions): OpenRouter
       call.watchdog.headersArrived();
       const toError = (error: unknown): Error =>
         toProviderError({ status: null, error, headers: null, nowMs: clock.now(), mask });
-      yield* readParts(incomingOf(response), { signal: call.signal, watchdog: call.watchdog, toError });
+      const reading = openReading(incomingOf(response), { signal: call.signal, watchdog: call.watchdog, toError });
+      try {
+        while (await reading.ready()) for (const part of reading.take()) yield part;
+      } finally {
+        reading.stop();
+      }
     } catch (error) {
       throw call.explain(error);
     } finally {

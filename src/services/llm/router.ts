@@ -1,4 +1,4 @@
-import { createAttempt, type AttemptTools } from './attempt.ts';
+import { createAttempt, type Attempt, type AttemptTools } from './attempt.ts';
 import { nextModel } from './failover.ts';
 import { ProviderError } from './provider.ts';
 import { providerError } from './providerErrors.ts';
@@ -26,6 +26,13 @@ const createCounts = (models: readonly Candidate[]) => {
   };
   return { add, of: (slug: string) => counts.get(slug) ?? { requests: 0, failures: 0 } };
 };
+
+/** Throws on what is no failure of the model: an abort, or a defect of ours. */
+function assertFailed(error: unknown, attempt: Attempt, signal: AbortSignal): asserts error is ProviderError {
+  if (signal.aborted) attempt.cancelled();
+  signal.throwIfAborted();
+  if (!(error instanceof ProviderError)) throw error;
+}
 
 /**
  * Spreads messages over the models in rotation, and hides the failure of one from the client while nothing of its answer
@@ -57,15 +64,14 @@ export const createRouter = (options: RouterOptions): LlmRouter => {
     let firstError: ProviderError | null = null;
     for (let number = 1; ; number += 1) {
       counts.add(model, 'requests');
-      const attempt = createAttempt(tools, { model, messages: request.messages, temperature, maxTokens }, number);
+      const llmRequest = { model, messages: request.messages, temperature, maxTokens };
+      const attempt = createAttempt(tools, { request: llmRequest, number, signal });
       try {
         yield { type: 'model', model, reason };
-        yield* attempt.parts(signal);
+        for await (const part of attempt.answer()) for (const passed of attempt.pass(part)) yield passed;
         return;
       } catch (error) {
-        if (signal.aborted) attempt.cancelled();
-        signal.throwIfAborted();
-        if (!(error instanceof ProviderError)) throw error;
+        assertFailed(error, attempt, signal);
         counts.add(model, 'failures');
         const failed = { error, attempt: number, model, hasText: attempt.hasText };
         const next = nextModel(failed, () => (isAuto ? take(request, [model]) : null));

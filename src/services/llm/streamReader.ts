@@ -61,8 +61,21 @@ const drain = (body: IncomingMessage): void => {
 
 const asError = (reason: unknown): Error => (Error.isError(reason) ? reason : new Error('aborted', { cause: reason }));
 
-/** Follows the body's events and turns them into parts; returns what the consumer side needs. */
-const follow = (body: IncomingMessage, { signal, watchdog, toError }: ReadOptions) => {
+/** The parts of one answer while they come in. */
+export interface Reading {
+  /** Resolves when there is something to take, or false at the end. @throws ProviderError; the signal's reason after an abort */
+  ready(): Promise<boolean>;
+  /** What came since; all that one network read brought comes as few parts. */
+  take(): readonly LlmPart[];
+  /** Lets go; before the end it closes the connection. */
+  stop(): void;
+}
+
+/**
+ * Reads the body of a 2xx response to a streamed `chat/completions` request. Not a generator of its own: its caller is
+ * one, and each costs every token several turns of the microtask queue.
+ */
+export const openReading = (body: IncomingMessage, { signal, watchdog, toError }: ReadOptions): Reading => {
   const queue = createPartQueue();
   const events = eventsOf(body);
   let afterFinish: NodeJS.Timeout | null = null;
@@ -126,11 +139,13 @@ const follow = (body: IncomingMessage, { signal, watchdog, toError }: ReadOption
   else if (body.destroyed) onBroken();
 
   return {
-    queue,
-    resume: (): void => {
+    ready: () => {
+      // What was taken before is consumed by now.
       if (body.isPaused() && !queue.isClosed) body.resume();
+      return queue.ready();
     },
-    stop: (): void => {
+    take: () => queue.take(),
+    stop: () => {
       if (afterFinish) clearTimeout(afterFinish);
       signal.removeEventListener('abort', onAbort);
       if (queue.isClosed) return;
@@ -138,21 +153,4 @@ const follow = (body: IncomingMessage, { signal, watchdog, toError }: ReadOption
       body.destroy();
     },
   };
-};
-
-/**
- * The parts of one answer, from the body of a 2xx response to a streamed `chat/completions` request.
- * All that one network read brought comes as few parts. Leaving the loop early closes the connection.
- * @throws ProviderError as `LlmProvider` says; the signal's reason after an abort
- */
-export const readParts = async function* (body: IncomingMessage, options: ReadOptions): AsyncGenerator<LlmPart> {
-  const reading = follow(body, options);
-  try {
-    while (await reading.queue.ready()) {
-      for (const part of reading.queue.take()) yield part;
-      reading.resume();
-    }
-  } finally {
-    reading.stop();
-  }
 };

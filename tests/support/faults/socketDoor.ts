@@ -21,20 +21,22 @@ interface Delta {
 export const createSocketDoor = (record: (entry: Entry) => void): SocketDoor => {
   let socket: Socket | null = null;
   let current: Sending | null = null;
-  let isAsking = false;
+  /** The connection on which an answer to `chat:resume` is waited for. */
+  let asking: Socket | null = null;
 
   const isOwn = (messageId: string): boolean => current?.ids?.messageId === messageId;
 
   /** Asks for what is missing from `held` on. */
   const resume = async (): Promise<void> => {
-    if (isAsking || !current?.ids || !socket) return;
-    isAsking = true;
+    const asked = socket;
+    if (asking === asked || !current?.ids || !asked) return;
+    asking = asked;
     try {
       const payload = { messageId: current.ids.messageId, offset: current.held.length };
-      const ack = await socket.timeout(ACK_MS).emitWithAck('chat:resume', payload);
+      const ack = await asked.timeout(ACK_MS).emitWithAck('chat:resume', payload);
       if (!ack.ok) throw toError(ack.error);
     } finally {
-      isAsking = false;
+      if (asking === asked) asking = null;
     }
   };
   /** A hole closes by asking again; if that is lost too, the next try asks. */
@@ -69,6 +71,7 @@ export const createSocketDoor = (record: (entry: Entry) => void): SocketDoor => 
     listen(made);
     return new Promise((resolve, reject) => {
       made.once('connect', () => resolve(made));
+      made.once('disconnect', (reason) => reject(new Error(reason)));
       made.once('connect_error', (error: Error & { data?: { code: string } }) => {
         reject(error.data ? toError(error.data) : error);
       });
@@ -81,19 +84,24 @@ export const createSocketDoor = (record: (entry: Entry) => void): SocketDoor => 
       signal.addEventListener('abort', () => reject(new Error('aborted')), { once: true });
     });
 
+  /** Sends, or sends the same once more, or asks for the rest. */
+  const ask = async (open: Socket, door: Door, sending: Sending): Promise<void> => {
+    if (sending.ids !== null && door.random.isTrue(0.7)) {
+      await resume();
+      return;
+    }
+    const ack = await open.timeout(ACK_MS).emitWithAck('chat:send', sending.body);
+    if (!ack.ok) throw toError(ack.error);
+    sending.onAck(ack);
+    if (ack.duplicate) await resume();
+  };
+
   const attempt: Attempt = async (door, sending) => {
     current = sending;
     const open = socket?.connected ? socket : await connect(door);
     const lost = disconnected(open, door.signal);
     lost.catch(() => undefined);
-    if (sending.ids === null || door.random.isTrue(0.3)) {
-      const ack = await open.timeout(ACK_MS).emitWithAck('chat:send', sending.body);
-      if (!ack.ok) throw toError(ack.error);
-      sending.onAck(ack);
-      if (ack.duplicate) await resume();
-    } else {
-      await resume();
-    }
+    await Promise.race([ask(open, door, sending), lost]);
     await Promise.race([sending.over, lost]);
   };
 

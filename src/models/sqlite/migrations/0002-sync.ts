@@ -2,7 +2,7 @@
  * What `SyncStore` reads. Every change of a chat or a message takes the next number of the database (`change`, see
  * `changes.ts`), and whatever deletes one leaves a tombstone. There is one writer, so the numbers rise in the order of the commits.
  * - Changes are numbered by the statements themselves: triggers would do it unasked, but double the cost of a turn
- *   (docs/decisions/2026-11-22-sync.md). A test reads every statement. Deletions are rare, so that is what triggers are for.
+ *   (docs/decisions/2026-11-21-sync.md). A test reads every statement. Deletions are rare, so that is what triggers are for.
  * - A chat's tombstone stands for its messages too: when the chat goes, its `cleared_seq` goes first, and the trigger of
  *   the messages finds none. When a chat is cleared, `cleared_seq` says that the messages up to there are in tombstones
  *   already, many in each row.
