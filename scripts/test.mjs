@@ -9,8 +9,12 @@ const jest = fileURLToPath(new URL('../node_modules/jest/bin/jest.js', import.me
 const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
 const options = [process.env.NODE_OPTIONS, ...flags].filter(Boolean).join(' ');
 
-const child = spawn(process.execPath, [jest, ...process.argv.slice(2)], {
+const args = process.argv.slice(2);
+// The fault runs take minutes: only who names them gets them (jest.config.mjs).
+const faults = args.some((arg) => arg.includes('faults')) ? { PARLEY_FAULT_TESTS: '1' } : {};
+
+const child = spawn(process.execPath, [jest, ...args], {
   stdio: 'inherit',
-  env: { ...process.env, NODE_OPTIONS: options },
+  env: { ...process.env, ...faults, NODE_OPTIONS: options },
 });
 child.on('exit', (code, signal) => process.exit(signal ? 1 : (code ?? 1)));
