@@ -17,33 +17,6 @@ interface Delta {
   readonly text: string;
 }
 
-interface Ack {
-  readonly ok: boolean;
-  readonly error?: { readonly code: string };
-}
-
-/**
- * Emits and handles the ack within its callback. A promise would be a trap: when ack and events come in one packet, the
- * events are handled before whoever awaits the ack knows the ids.
- */
-const emit = <T>(
-  socket: Socket,
-  [name, payload]: readonly [name: string, payload: unknown],
-  onAck: (ack: T) => void,
-): Promise<void> =>
-  new Promise((resolve, reject) => {
-    socket.timeout(ACK_MS).emit(name, payload, (error: Error | null, ack: T & Ack) => {
-      if (error) {
-        reject(error);
-      } else if (!ack.ok) {
-        reject(toError(ack.error));
-      } else {
-        onAck(ack);
-        resolve();
-      }
-    });
-  });
-
 /** A socket that is connected anew for every try that needs it, as after a reload: nothing is kept but what the client holds. */
 export const createSocketDoor = (record: (entry: Entry) => void): SocketDoor => {
   let socket: Socket | null = null;
@@ -58,14 +31,12 @@ export const createSocketDoor = (record: (entry: Entry) => void): SocketDoor => 
     const asked = socket;
     if (asking === asked || !current?.ids || !asked) return;
     asking = asked;
-    const done = (): void => {
-      if (asking === asked) asking = null;
-    };
     try {
       const payload = { messageId: current.ids.messageId, offset: current.held.length };
-      await emit(asked, ['chat:resume', payload], done);
+      const ack = await asked.timeout(ACK_MS).emitWithAck('chat:resume', payload);
+      if (!ack.ok) throw toError(ack.error);
     } finally {
-      done();
+      if (asking === asked) asking = null;
     }
   };
   /** A hole closes by asking again; if that is lost too, the next try asks. */
@@ -119,12 +90,10 @@ export const createSocketDoor = (record: (entry: Entry) => void): SocketDoor => 
       await resume();
       return;
     }
-    let isDuplicate = false;
-    await emit<Parameters<Sending['onAck']>[0] & { duplicate: boolean }>(open, ['chat:send', sending.body], (ack) => {
-      sending.onAck(ack);
-      isDuplicate = ack.duplicate;
-    });
-    if (isDuplicate) await resume();
+    const ack = await open.timeout(ACK_MS).emitWithAck('chat:send', sending.body);
+    if (!ack.ok) throw toError(ack.error);
+    sending.onAck(ack);
+    if (ack.duplicate) await resume();
   };
 
   const attempt: Attempt = async (door, sending) => {
