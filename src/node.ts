@@ -24,6 +24,8 @@ const REQUEST_TIMEOUT_MS = 30_000;
 /** Longer than the idle timeout of the usual proxies (60 s), so that they never reuse a connection that we just closed. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const MAX_HEADERS = 100;
+/** A client that does not take its answer is cut after this, and what an answer may take to begin. */
+const STALLED_MS = 120_000;
 
 const createHttpServer = (container: Container): Server => {
   const server = createServer(
@@ -36,6 +38,7 @@ const createHttpServer = (container: Container): Server => {
     createApp(container),
   );
   server.maxHeadersCount = MAX_HEADERS;
+  server.setTimeout(STALLED_MS + container.config.chat.responseWaitMs);
   return server;
 };
 
