@@ -20,10 +20,10 @@ export default {
     },
     {
       name: 'not-reachable-from-server',
-      comment: 'The server never loads it: delete it, or plug it in.',
+      comment: 'Neither the server nor `npm run simulator` loads it: delete it, or plug it in.',
       severity: 'error',
-      from: { path: '^src/server\\.ts$' },
-      to: { path: '^src/', pathNot: '\\.worker\\.ts$', reachable: false },
+      from: { path: '^src/(server|simulator)\\.ts$' },
+      to: { path: '^src/', pathNot: '\\.worker\\.ts$|^src/(server|simulator)\\.ts$', reachable: false },
     },
     {
       name: 'plugs-are-not-imported',

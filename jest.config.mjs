@@ -3,8 +3,6 @@ export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/tests'],
   testMatch: ['**/*.test.ts'],
-  // Runs that kill processes for minutes: `npm test -- tests/faults`, and longer ones by `npm run faults`.
-  testPathIgnorePatterns: process.env.PARLEY_FAULT_TESTS ? [] : ['/tests/faults/(?!checker|disk)'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleFileExtensions: ['ts', 'js', 'mjs', 'json', 'node'],
   transform: { '\\.ts$': '<rootDir>/tests/support/jestTransform.mjs' },

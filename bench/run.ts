@@ -15,14 +15,25 @@ import { firstToken } from './rows/firstToken.ts';
 import { lag } from './rows/lag.ts';
 import { loginBurst } from './rows/loginBurst.ts';
 import { longChat } from './rows/longChat.ts';
+import { replyLog } from './rows/replyLog.ts';
+import { openai } from './rows/openai.ts';
 import { memory } from './rows/memory.ts';
 import { paced } from './rows/paced.ts';
 import { canPin, pinSelf, stopAll } from './support/processes.ts';
 import { toMarkdown } from './support/report.ts';
 import { isMet, type Bench, type Line, type Row } from './support/row.ts';
-import { overSse, startHandwritten, startParley, startRelay, startUpstream, type Ground } from './support/subjects.ts';
+import {
+  overSse,
+  overOpenAi,
+  startHandwritten,
+  startParley,
+  startPipe,
+  startRelay,
+  startUpstream,
+  type Ground,
+} from './support/subjects.ts';
 
-const ROWS: readonly Row[] = [burst, paced, firstToken, lag, longChat, memory, loginBurst];
+const ROWS: readonly Row[] = [burst, paced, firstToken, lag, longChat, openai, replyLog, memory, loginBurst];
 const USERS = 100;
 /** Whatever hangs, the run ends. */
 const LONGEST_MS = 30 * 60_000;
@@ -59,12 +70,13 @@ const copyBuild = (directory: string): string => {
 const createBench = (ground: Ground): Bench => {
   const start = async () => {
     log(`starting the servers, ${String(USERS)} users each`);
-    const [relay, handwritten, parley] = await Promise.all([
+    const [relay, pipe, handwritten, parley] = await Promise.all([
       startRelay(ground, { users: 0 }),
+      startPipe(ground, { users: 0 }),
       startHandwritten(ground, { users: USERS }),
       startParley(ground, { users: USERS }),
     ]);
-    return { relay, handwritten, parley, 'parley-sse': overSse(parley) };
+    return { relay, pipe, handwritten, parley, 'parley-sse': overSse(parley), 'parley-v1': overOpenAi(parley) };
   };
   let started: ReturnType<typeof start> | null = null;
   return {

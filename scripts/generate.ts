@@ -1,6 +1,6 @@
 /**
- * Writes the files that are derived from the source: `openapi.json`, `.env.example`, `docs/errors.md` and
- * `docs/configuration.md`. With `--check` writes nothing and fails, naming the files that are out of date.
+ * Writes the files that are derived from the source: `openapi.json`, `.env.example`, `docs/errors.md`,
+ * `docs/configuration.md` and the tables of `docs/simulator.md`. With `--check` writes nothing and fails, naming the files that are out of date.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +8,7 @@ import { format, resolveConfig } from 'prettier';
 import { VARIABLES, type Variable } from '../src/config/env.schema.ts';
 import { ERROR_CODES } from '../src/lib/errorCodes.ts';
 import { buildOpenApi } from '../src/schemas/openapi.ts';
+import { listModes } from '../src/services/llm/simulator/index.ts';
 
 const pathOf = (file: string): string => fileURLToPath(new URL(`../${file}`, import.meta.url));
 const read = (file: string): string => readFileSync(pathOf(file), 'utf8');
@@ -88,6 +89,22 @@ const errors = (): string => {
   ].join('\n\n');
 };
 
+/** The page as it is, with the tables of modes made anew. */
+const simulator = (): string => {
+  const modes = listModes();
+  const tables = [...new Set(modes.map(({ group }) => group))].flatMap((group) => [
+    `### ${group}`,
+    table(
+      ['mode', 'does'],
+      modes.filter((mode) => mode.group === group).map(({ syntax, about }) => [`\`${syntax}\``, about]),
+    ),
+  ]);
+  return read('docs/simulator.md').replace(
+    /(<!-- modes -->)[^]*(<!-- \/modes -->)/,
+    (_all, start: string, end: string) => [start, ...tables, end].join('\n\n'),
+  );
+};
+
 const { version } = JSON.parse(read('package.json')) as { version: string };
 const prettierConfig = await resolveConfig(pathOf('package.json'));
 const markdown = (text: string): Promise<string> => format(text, { ...prettierConfig, parser: 'markdown' });
@@ -97,6 +114,7 @@ const files: Readonly<Record<string, string>> = {
   '.env.example': envExample(),
   'docs/errors.md': await markdown(errors()),
   'docs/configuration.md': await markdown(configuration()),
+  'docs/simulator.md': await markdown(simulator()),
 };
 
 /** A file that is not there differs from every text. */

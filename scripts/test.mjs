@@ -10,11 +10,8 @@ const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarni
 const options = [process.env.NODE_OPTIONS, ...flags].filter(Boolean).join(' ');
 
 const args = process.argv.slice(2);
-// The fault runs take minutes: only who names them gets them (jest.config.mjs).
-const faults = args.some((arg) => arg.includes('faults')) ? { PARLEY_FAULT_TESTS: '1' } : {};
-
 const child = spawn(process.execPath, [jest, ...args], {
   stdio: 'inherit',
-  env: { ...process.env, ...faults, NODE_OPTIONS: options },
+  env: { ...process.env, NODE_OPTIONS: options },
 });
 child.on('exit', (code, signal) => process.exit(signal ? 1 : (code ?? 1)));

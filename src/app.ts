@@ -6,12 +6,17 @@ import { createCors } from './middleware/cors.ts';
 import { createCsrf } from './middleware/csrf.ts';
 import { errorHandler } from './middleware/errorHandler.ts';
 import { createIdentify } from './middleware/identify.ts';
+import { createLargeJsonBody } from './middleware/largeJsonBody.ts';
 import { notFound } from './middleware/notFound.ts';
+import { openaiErrors } from './middleware/openaiErrors.ts';
 import { requestId } from './middleware/requestId.ts';
+import { assertPolicies, mount } from './middleware/routeTable.ts';
 import { createSecurityHeaders } from './middleware/securityHeaders.ts';
+import { startedAt } from './middleware/startedAt.ts';
 import { createDocsRouter } from './routes/docs.routes.ts';
 import { createHealthRouter } from './routes/health.routes.ts';
 import { createApiRouter } from './routes/index.ts';
+import { createOpenAiRouter } from './routes/openai.routes.ts';
 
 /** The REST door, top to bottom as a request goes through it. */
 export const createApp = (container: Container): Express => {
@@ -26,17 +31,23 @@ export const createApp = (container: Container): Express => {
   app.use(createSecurityHeaders());
   app.use(createCors(origins));
 
-  app.use(createHealthRouter(controllers.health));
+  mount(app, '/', createHealthRouter(controllers.health));
 
   const docs = createDocsRouter(controllers.docs);
-  app.use(docs);
-  app.use('/api', docs);
+  mount(app, '/', docs);
+  mount(app, '/api', docs);
+
+  const largeBody = createLargeJsonBody(config.openai.bodyMaxBytes);
+  app.use('/v1', startedAt, createIdentify(auth), createCsrf(origins));
+  mount(app, '/v1', createOpenAiRouter({ openai: controllers.openai, limits: rateLimits, largeBody }));
+  app.use('/v1', openaiErrors(logger));
 
   app.use('/api', acceptable, createIdentify(auth), createCsrf(origins));
-  app.use('/api', createApiRouter({ ...controllers, limits: rateLimits }));
+  mount(app, '/api', createApiRouter({ ...controllers, limits: rateLimits }));
 
   app.use('/api', rateLimits.api, notFound);
   app.use(notFound);
   app.use(errorHandler(logger));
+  assertPolicies(app);
   return app;
 };

@@ -1,11 +1,16 @@
 import { withDevelopmentSecrets } from './config/developmentSecrets.ts';
 import type { Config } from './config/index.ts';
+import { createAccountMailController } from './controllers/accountMail.controller.ts';
+import { createAdminController } from './controllers/admin.controller.ts';
 import { createAuthController } from './controllers/auth.controller.ts';
 import { createChatController } from './controllers/chat.controller.ts';
 import { createDocsController } from './controllers/docs.controller.ts';
 import { createHealthController } from './controllers/health.controller.ts';
+import { createKeysController } from './controllers/keys.controller.ts';
 import { createModelsController } from './controllers/models.controller.ts';
+import { createOpenAiController } from './controllers/openai.controller.ts';
 import { createSyncController } from './controllers/sync.controller.ts';
+import { createUsageController } from './controllers/usage.controller.ts';
 import { systemClock, type Clock } from './lib/clock.ts';
 import { isAppError } from './lib/errors.ts';
 import { createFailpoints } from './lib/failpoints.ts';
@@ -18,15 +23,21 @@ import { sessionCookies } from './middleware/cookies.ts';
 import { createOrigins } from './middleware/origins.ts';
 import { createRateLimits } from './middleware/rateLimit.ts';
 import { openStores } from './models/index.ts';
+import type { Stores } from './models/stores.ts';
+import { createAdminService } from './services/admin/index.ts';
+import { createAudit } from './services/audit/index.ts';
 import { createAuthService, createLoginEnds, createPasswords, type AuthService } from './services/auth/index.ts';
 import { createChatService } from './services/chat/index.ts';
+import { createCompletions } from './services/completions/index.ts';
 import { createContextService } from './services/context/index.ts';
 import { createTokenizer } from './services/context/tokenizer.ts';
 import { createEventBus } from './services/events.ts';
-import { createLimits } from './services/limits/index.ts';
+import { createLimits, type Limits } from './services/limits/index.ts';
 import { createLlm } from './services/llm/index.ts';
+import { createMailer } from './services/mail/index.ts';
 import { startSweeper } from './services/maintenance/sweeper.ts';
-import { createRepliesService } from './services/replies/index.ts';
+import { createRepliesService, type RepliesService } from './services/replies/index.ts';
+import { createUsageService, type UsageOptions, type UsageService } from './services/usage/index.ts';
 
 /** Milliseconds that running replies may take to finish when the server stops; Kubernetes kills after 30 s in all. */
 const REPLIES_GRACE_MS = 15_000;
@@ -71,8 +82,44 @@ const createContext = (
   });
 };
 
-const openServices = async (config: Config, tools: Tools) => {
-  const { lifecycle, events, logger } = tools;
+interface Owned {
+  readonly stores: Stores;
+  readonly replies: RepliesService;
+  readonly usage: UsageService;
+}
+
+/** Ends what runs for a deleted account, and removes what a send stored that was under way when it was deleted. */
+const forgetDeleted = ({ stores, replies, usage }: Owned, { events, logger }: Tools): void => {
+  const forgetOwner = async (ownerId: string): Promise<void> => {
+    const stopped = replies.stopOwner(ownerId);
+    const isGone = (await stores.users.findUser(ownerId)) === null;
+    // Before their ends are written: the books of a deleted account are gone, and stay so.
+    if (isGone) await usage.forgetOwner(ownerId);
+    await stopped;
+    if (!isGone) return;
+    await stores.chats.deleteChats(ownerId);
+    await stores.users.deleteUser(ownerId);
+  };
+  events.subscribe('accountEnded', ({ ownerId }) => {
+    forgetOwner(ownerId).catch((error: unknown) => logger.error('an account left something behind', { err: error }));
+  });
+};
+
+type UsageTools = Tools & Pick<UsageOptions, 'stores' | 'findUsage' | 'nodeId'>;
+
+const createUsage = (config: Config, tools: UsageTools): UsageService => {
+  const usage = createUsageService({
+    ...tools,
+    limits: config.quotas,
+    maxOutputTokens: config.llm.maxOutputTokens,
+  });
+  tools.lifecycle.onClose('background', 'books', () => usage.close());
+  return usage;
+};
+
+/** What everything else stands on: the database and the models. */
+const openGround = async (config: Config, tools: Tools) => {
+  const { lifecycle, logger } = tools;
   const failpoints = createFailpoints(config.failpoints, logger);
   const opened = await openStores(config.database, tools);
   const messages = failpoints.around(opened.messages, ['appendTurn', 'startReply', 'appendLog', 'settleReply']);
@@ -80,29 +127,48 @@ const openServices = async (config: Config, tools: Tools) => {
   lifecycle.onClose('stores', 'database', () => stores.close());
   const llm = await createLlm(config, tools);
   lifecycle.onClose('background', 'models', () => llm.close());
+  return { stores, llm, replyRouter: failpoints.aroundStream(llm.router) };
+};
 
-  const limits = createLimits({ ...tools, config: config.limits });
+const openAccounts = (config: Config, { stores, limits }: { stores: Stores; limits: Limits }, tools: Tools) => {
+  const { lifecycle } = tools;
   const passwords = createPasswords(config.auth, lifecycle);
-  const auth = createAuthService({ ...tools, stores, config, passwords });
+  const audit = createAudit({ ...tools, store: stores.audit });
+  lifecycle.onClose('background', 'audit log', () => audit.flush());
+  const mailer = createMailer(config, tools.logger);
+  lifecycle.onClose('background', 'mails', () => mailer.close());
+  const auth = createAuthService({ ...tools, stores, config, passwords, audit, mailer, limits });
+  lifecycle.onClose('background', 'last seen', () => auth.close());
+  const admin = createAdminService({ ...tools, stores, audit });
+  return { passwords, audit, mailer, auth, admin };
+};
+
+const openServices = async (config: Config, tools: Tools) => {
+  const { lifecycle } = tools;
+  const { stores, llm, replyRouter } = await openGround(config, tools);
+  const limits = createLimits({ ...tools, config: config.limits });
   const context = createContext(config, stores.messages, tools);
+  const nodeId = newId();
+  const usage = createUsage(config, { ...tools, stores, findUsage: llm.findUsage, nodeId });
   const replies = createRepliesService({
     ...tools,
     stores,
     context,
-    router: failpoints.aroundStream(llm.router),
-    nodeId: newId(),
+    router: replyRouter,
+    logMode: config.chat.replyLog,
+    usage,
+    nodeId,
   });
-  lifecycle.onClose('replies', 'running replies', () => replies.close(REPLIES_GRACE_MS));
-  /** Ends what runs for a deleted account, and removes what a send stored that was under way when it was deleted. */
-  const forgetOwner = async (ownerId: string): Promise<void> => {
-    await replies.stopOwner(ownerId);
-    if ((await stores.users.findUser(ownerId)) !== null) return;
-    await stores.chats.deleteChats(ownerId);
-    await stores.users.deleteUser(ownerId);
-  };
-  events.subscribe('accountEnded', ({ ownerId }) => {
-    forgetOwner(ownerId).catch((error: unknown) => logger.error('an account left something behind', { err: error }));
+  const completions = createCompletions({
+    router: llm.router,
+    usage,
+    maxOutputTokens: config.llm.maxOutputTokens,
+    isClosing: () => lifecycle.isClosing,
   });
+  lifecycle.onClose('replies', 'running replies', async () => {
+    await Promise.all([replies.close(REPLIES_GRACE_MS), completions.close(REPLIES_GRACE_MS)]);
+  });
+  forgetDeleted({ stores, replies, usage }, tools);
   const chat = createChatService({
     ...tools,
     stores,
@@ -110,12 +176,23 @@ const openServices = async (config: Config, tools: Tools) => {
     context,
     router: llm.router,
     limiter: limits.chat,
+    usage,
     messageMaxChars: config.chat.messageMaxChars,
     allowClientSystemPrompt: config.llm.allowClientSystemPrompt,
     isClosing: () => lifecycle.isClosing,
   });
   lifecycle.onClose('admission', 'turns on their way into the store', () => chat.turnsStored());
-  return { stores, router: llm.router, limits, passwords, auth, context, replies, chat };
+  return {
+    stores,
+    router: llm.router,
+    limits,
+    ...openAccounts(config, { stores, limits }, tools),
+    context,
+    usage,
+    replies,
+    chat,
+    completions,
+  };
 };
 
 type Services = Awaited<ReturnType<typeof openServices>>;
@@ -149,6 +226,7 @@ const startBackground = async (config: Config, services: Services, tools: Tools)
     stores,
     expireChat: (ownerId, chatId) => chat.expireChat(ownerId, chatId),
     retentionDays: config.database.chatRetentionDays,
+    auditRetentionDays: config.auth.auditRetentionDays,
   });
 };
 
@@ -163,7 +241,8 @@ export const createContainer = async (given: Config, logger: Logger, clock: Cloc
   try {
     const services = await openServices(config, tools);
     await startBackground(config, services, tools);
-    const { stores, router, limits, auth, chat } = services;
+    const { stores, router, limits, auth, admin, chat } = services;
+    const gate = { connections: limits.connections, loginEnds: createLoginEnds(tools.events, tools.clock) };
     const isClosing = (): boolean => tools.lifecycle.isClosing;
     return {
       ...tools,
@@ -180,11 +259,16 @@ export const createContainer = async (given: Config, logger: Logger, clock: Cloc
         chat: createChatController({
           chat,
           responseWaitMs: config.chat.responseWaitMs,
-          gate: { connections: limits.connections, loginEnds: createLoginEnds(tools.events) },
+          gate,
           closing: tools.closing,
         }),
+        openai: createOpenAiController({ ...tools, ...services, gate, heartbeatMs: config.openai.heartbeatMs }),
+        accountMail: createAccountMailController(auth),
+        keys: createKeysController(auth),
+        admin: createAdminController(admin),
         sync: createSyncController(chat),
         models: createModelsController(router),
+        usage: createUsageController(services.usage),
         docs: createDocsController({ version: packageVersion(), publicUrl: config.server.publicUrl }),
         health: createHealthController({ ping: () => stores.ping(), isClosing }),
       },

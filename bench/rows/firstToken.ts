@@ -9,7 +9,7 @@ import { modelOf, question, SHORT } from '../support/tokens.ts';
 const WARM_UP = 20;
 
 /** One reply after the other; the milliseconds to the first text of each. */
-const firstTokens = async (client: Client, count: number): Promise<number[]> => {
+export const firstTokens = async (client: Client, count: number): Promise<number[]> => {
   const times: number[] = [];
   for (let sent = 0; sent < count + WARM_UP; sent += 1) {
     const { sentAt, firstAt } = await client.send({ content: question(sent % 50), model: modelOf(SHORT) });

@@ -237,6 +237,40 @@ export const connectSse = async (url: string, token: string): Promise<Client> =>
   };
 };
 
+/** An OpenAI API, read as cheaply as may be; who is asked is a server of ours, or a baseline that has no accounts. */
+export const connectOpenAi = async (url: string, token: string): Promise<Client> => {
+  const agent = new http.Agent({ keepAlive: true });
+  return {
+    send: async (options) => {
+      const { incoming, done } = createIncoming(options);
+      const messages = [
+        { role: 'system', content: 'You are a helpful assistant.' },
+        { role: 'user', content: options.content },
+      ];
+      const headers = { Authorization: `Bearer ${token}` };
+      const request = { model: options.model, messages, stream: true };
+      const body = await post(`${url}/v1/chat/completions`, headers, request, agent);
+      if (body.statusCode !== 200) throw new Error(`status ${String(body.statusCode)}`);
+      let rest = '';
+      body.setEncoding('utf8');
+      body.on('data', (chunk: string) => {
+        rest += chunk;
+        const end = rest.lastIndexOf('\n\n') + 2;
+        const whole = rest.slice(0, end);
+        rest = rest.slice(end);
+        const text = [...whole.matchAll(/"content":"([^"]+)"/g)].map((match) => match[1]).join('');
+        if (text !== '') addText(incoming, undefined, text);
+        if (whole.includes('data: [DONE]')) finish(incoming, null);
+      });
+      body
+        .on('end', () => incoming.reject(new Error('the stream ended before the answer')))
+        .on('error', incoming.reject);
+      return done;
+    },
+    close: () => agent.destroy(),
+  };
+};
+
 /** The model endpoint itself, without any server between: what the others add is measured against it. */
 export const connectUpstream = async (url: string): Promise<Client> => {
   const agent = new http.Agent({ keepAlive: true });

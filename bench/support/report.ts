@@ -4,8 +4,12 @@ import { isMet, type Line } from './row.ts';
 const COLUMNS = [
   ['parley', 'Parley'],
   ['parley-sse', 'Parley, SSE'],
+  ['parley-v1', 'Parley, /v1'],
+  ['parley-second', 'REPLY_LOG=second'],
+  ['parley-end', 'REPLY_LOG=end'],
   ['relay', 'bare relay'],
   ['handwritten', 'hand-written'],
+  ['pipe', 'bare pipe'],
 ] as const;
 
 const digits = (value: number): string => {
@@ -31,11 +35,12 @@ export interface About {
 
 /** The table as Markdown. */
 export const toMarkdown = (lines: readonly Line[], about: About): string => {
-  const head = ['What', 'unit', ...COLUMNS.map(([, title]) => title), 'judged', 'goal', ''];
+  const columns = COLUMNS.filter(([name]) => lines.some(({ values }) => values[name] !== undefined));
+  const head = ['What', 'unit', ...columns.map(([, title]) => title), 'judged', 'goal', ''];
   const rows = lines.map((line) => [
     line.title,
     line.unit,
-    ...COLUMNS.map(([name]) => cell(line.values[name])),
+    ...columns.map(([name]) => cell(line.values[name])),
     ...judgement(line),
   ]);
   const table = [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');

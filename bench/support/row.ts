@@ -6,7 +6,7 @@ export interface Bench {
   readonly isQuick: boolean;
   readonly rounds: number;
   /** The servers on their core, started with the first row that asks. */
-  readonly subjects: () => Promise<Readonly<Record<SubjectName, Subject>>>;
+  readonly subjects: () => Promise<Readonly<Record<Exclude<SubjectName, 'parley-second' | 'parley-end'>, Subject>>>;
   readonly log: (text: string) => void;
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { connectRelay, connectSocketIo, connectSse, connectUpstream, type Client } from './clients.ts';
+import { connectOpenAi, connectRelay, connectSocketIo, connectSse, connectUpstream, type Client } from './clients.ts';
 import { startChild, type Child, type Place } from './processes.ts';
 import { MODELS } from './tokens.ts';
 
@@ -14,7 +14,8 @@ export interface Account {
   readonly token: string;
 }
 
-export type SubjectName = 'relay' | 'handwritten' | 'parley' | 'parley-sse';
+export type SubjectName =
+  'relay' | 'handwritten' | 'pipe' | 'parley' | 'parley-second' | 'parley-end' | 'parley-sse' | 'parley-v1';
 
 /** One way to get a model's answer to clients, with users who are logged in. */
 export interface Subject {
@@ -40,6 +41,8 @@ export interface ServerOptions {
   readonly hasProbe?: boolean;
   /** More arguments for Node, such as `--cpu-prof`. */
   readonly nodeArgs?: readonly string[];
+  /** Parley's settings over the bench's own. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const PROBE = ['--import', join(import.meta.dirname, 'probe.ts')];
@@ -100,6 +103,17 @@ export const startRelay = async (ground: Ground, options: ServerOptions): Promis
   return { name: 'relay', child, accounts: [], connect: () => connectRelay(child.url) };
 };
 
+export const startPipe = async (ground: Ground, options: ServerOptions): Promise<Subject> => {
+  const child = await startChild({
+    name: 'pipe',
+    place: options.place ?? 'server',
+    args: [...nodeArgsOf(options), join(import.meta.dirname, '..', 'baselines', 'pipe.ts')],
+    env: { OPENAI_BASE_URL: `${ground.upstreamUrl}/v1` },
+    directory: freshDirectory(ground, 'pipe'),
+  });
+  return { name: 'pipe', child, accounts: [], connect: () => connectOpenAi(child.url, '') };
+};
+
 export const startHandwritten = async (ground: Ground, options: ServerOptions): Promise<Subject> => {
   const directory = freshDirectory(ground, 'handwritten');
   const child = await startChild({
@@ -141,6 +155,7 @@ const startServer = (ground: Ground, options: ServerOptions, directory: string):
       RATE_LIMIT_CHAT_PER_SECOND: '0',
       MAX_CONNECTIONS_PER_USER: '0',
       QUOTA_CONCURRENT_REPLIES: '0',
+      ...options.env,
     },
     directory,
   });
@@ -158,11 +173,21 @@ export const overSse = (parley: Subject): Subject => ({
   connect: (user) => connectSse(parley.child.url, tokenOf(parley.accounts, user)),
 });
 
+/** The same server as an OpenAI API. */
+export const overOpenAi = (parley: Subject): Subject => ({
+  ...parley,
+  name: 'parley-v1',
+  connect: (user) => connectOpenAi(parley.child.url, tokenOf(parley.accounts, user)),
+});
+
 export const connectDirect = (ground: Ground): Promise<Client> => connectUpstream(ground.upstreamUrl);
+
+/** Who keeps nothing of what was said. */
+const STATELESS: ReadonlySet<SubjectName> = new Set(['relay', 'pipe', 'parley-v1']);
 
 /** The stored text of a reply; undefined where a server stores nothing. */
 export const storedText = async (subject: Subject, user: number, messageId: string): Promise<string | undefined> => {
-  if (subject.name === 'relay') return undefined;
+  if (STATELESS.has(subject.name)) return undefined;
   const response = await fetch(`${subject.child.url}/api/chat/messages/${messageId}`, {
     headers: { Authorization: `Bearer ${tokenOf(subject.accounts, user)}` },
   });

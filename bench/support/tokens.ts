@@ -67,9 +67,12 @@ export const paceOf = (model: string): Pace => {
 
 export const BURST: Pace = { kind: 'text', intervalMs: 0, tokens: 200 };
 export const PACED: Pace = { kind: 'text', intervalMs: 10, tokens: 200 };
+export const PACED_SLOWLY: Pace = { kind: 'text', intervalMs: 20, tokens: 200 };
+/** One token, and then silence for longer than anybody measures. */
+export const WAITING: Pace = { kind: 'text', intervalMs: 4000, tokens: 3 };
 export const SHORT: Pace = { kind: 'text', intervalMs: 5, tokens: 4 };
 export const ONE: Pace = { kind: 'text', intervalMs: 0, tokens: 1 };
 export const STAMPED: Pace = { kind: 'stamp', intervalMs: 50, tokens: 80 };
 
 /** Every model that a server must offer. */
-export const MODELS: readonly string[] = [BURST, PACED, SHORT, ONE, STAMPED].map(modelOf);
+export const MODELS: readonly string[] = [BURST, PACED, PACED_SLOWLY, WAITING, SHORT, ONE, STAMPED].map(modelOf);

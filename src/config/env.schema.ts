@@ -57,6 +57,9 @@ const duration = (minMs: number, maxMs: number): z.ZodType<number> =>
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https address' });
 const trimmedUrl: z.ZodType<string> = httpUrl.transform((value) => value.replace(/\/+$/, ''));
 
+/** The path of a page, to which a fragment is added. */
+const linkPath = z.string().regex(/^\/[^\s#]*$/, 'must be a path that begins with / and has no #');
+
 /** Origins as browsers send them: `https://app.example.com`, `capacitor://localhost`; never `*`. */
 const origins: z.ZodType<readonly string[]> = z
   .string()
@@ -102,10 +105,14 @@ const server = variable('Server');
 const database = variable('Database');
 const llm = variable('Models');
 const auth = variable('Accounts');
+const mail = variable('Mail');
 const limits = variable('Limits');
 const chat = variable('Chat');
+const openai = variable('OpenAI-compatible door (`/v1`)');
 const DAY = UNIT_MS.d ?? NaN;
 const MINUTE = UNIT_MS.m ?? NaN;
+/** What `wholeNumber` can read. */
+const MAX_QUOTA = 999_999_999_999;
 
 /** Every variable the server reads. `.env.example` and `docs/configuration.md` are generated from this table. */
 export const VARIABLES = {
@@ -165,9 +172,20 @@ export const VARIABLES = {
   TEMPERATURE: llm(decimal(0, 2), '0.7', 'Sampling temperature'),
   MAX_OUTPUT_TOKENS: llm(wholeNumber(16, 1_000_000), '1024', 'The longest reply, in tokens'),
   ALLOW_CLIENT_SYSTEM_PROMPT: llm(boolean, 'false', 'Whether a client may send its own system prompt'),
-  LLM_CONNECT_TIMEOUT: llm(duration(100, 10 * MINUTE), '10s', 'Longest wait for the headers of a model’s answer'),
-  LLM_FIRST_TOKEN_TIMEOUT: llm(duration(100, 10 * MINUTE), '30s', 'Longest wait for a model’s first token'),
+  LLM_CONNECT_TIMEOUT: llm(duration(100, 10 * MINUTE), '3s', 'Longest wait for a connection to the model endpoint'),
+  LLM_HEADERS_TIMEOUT: llm(duration(100, 10 * MINUTE), '10s', 'Longest wait for the headers of a model’s answer'),
+  LLM_FIRST_TOKEN_TIMEOUT: llm(duration(100, 10 * MINUTE), '10s', 'Longest wait for a model’s first token'),
   LLM_IDLE_TIMEOUT: llm(duration(100, 10 * MINUTE), '20s', 'Longest silence between two tokens'),
+  LLM_MODEL_CONCURRENCY: llm(
+    wholeNumber(1, 100_000),
+    '512',
+    'Calls that may run at one model at once; 256 more wait for at most 10 s',
+  ),
+  MID_STREAM_FAILOVER: llm(
+    boolean,
+    'false',
+    'Whether another model continues a reply that broke off, unless a send says (`midStreamFailover`)',
+  ),
   LLM_TOTAL_TIMEOUT: llm(duration(1000, 60 * MINUTE), '10m', 'Longest reply'),
 
   JWT_SECRET: secret(
@@ -197,6 +215,11 @@ export const VARIABLES = {
   ),
   PASSWORD_RULES: auth(z.enum(['full', 'length']), 'full', '`length` drops the upper, lower and digit rule'),
   OAUTH_PASSWORD_GRANT: auth(boolean, 'true', 'Whether `POST /api/auth/token` takes `grant_type=password`'),
+  AUDIT_RETENTION_DAYS: auth(
+    wholeNumber(1, 36_500),
+    '400',
+    'Days for which security events are kept; the sign-in history is the last 90 of them',
+  ),
   ADMIN_USERNAME: auth(
     z.string().regex(/^[A-Za-z0-9_]{3,50}$/, 'must have 3–50 characters of A–Z, a–z, 0–9 and _'),
     'admin',
@@ -215,10 +238,46 @@ export const VARIABLES = {
     ),
   ),
 
+  SMTP_URL: secret(
+    mail(
+      z
+        .string()
+        .regex(/^smtps?:\/\/[^\s/]+\S*$/, 'must begin with smtp:// or smtps://')
+        .refine((value) => URL.canParse(value), 'must be a URL: special signs in a password are written as %40'),
+      undefined,
+      'Where mails go, such as `smtps://user:password@smtp.example.com`; needs `PUBLIC_URL` and `MAIL_FROM`. Unset: to the log in development, nowhere in production',
+    ),
+  ),
+  MAIL_FROM: mail(
+    z.string().regex(/^[^\r\n]*@[^\r\n]*$/, 'must be an address, or a name and an address in <>'),
+    undefined,
+    'Who mails are from: `Example Chat <no-reply@example.com>`',
+  ),
+  REQUIRE_EMAIL_VERIFICATION: mail(
+    boolean,
+    'false',
+    'Whether an account can be used only after the link in its mail was followed',
+  ),
+  MAIL_VERIFY_PATH: mail(
+    linkPath,
+    '/verify-email',
+    'Page of the frontend, under `PUBLIC_URL`, that sends the token to `POST /api/auth/verify-email`',
+  ),
+  MAIL_RESET_PATH: mail(
+    linkPath,
+    '/reset-password',
+    'Page of the frontend, under `PUBLIC_URL`, that asks for a new password and sends it to `POST /api/auth/reset-password`',
+  ),
+
   RATE_LIMIT_AUTH_PER_MINUTE: limits(
     wholeNumber(0, 1_000_000),
     '5',
-    'Sign-ups and logins per IP address; `0` turns it off',
+    'Sign-ups, logins and asked-for mails per IP address; `0` turns it off',
+  ),
+  LOGIN_THROTTLE: limits(
+    boolean,
+    'true',
+    'Whether wrong passwords cost time: five per account are free, then the wait doubles up to 15 minutes; 20 per IP address in 15 minutes',
   ),
   RATE_LIMIT_API_PER_MINUTE: limits(
     wholeNumber(0, 1_000_000),
@@ -230,6 +289,18 @@ export const VARIABLES = {
     wholeNumber(0, 1_000_000),
     '50',
     'Open sockets and event streams per user on a node; `0` turns it off',
+  ),
+
+  QUOTA_TOKENS_PER_DAY: limits(wholeNumber(0, MAX_QUOTA), '0', 'Tokens per user and UTC day; `0`: no quota'),
+  QUOTA_COST_MICRO_USD_PER_DAY: limits(
+    wholeNumber(0, MAX_QUOTA),
+    '0',
+    'Millionths of a US dollar per user and UTC day; `0`: no quota',
+  ),
+  QUOTA_CONCURRENT_REPLIES: limits(
+    wholeNumber(0, 1_000_000),
+    '5',
+    'Answers per user at the same time: chats that are being answered and `/v1` calls; `0`: no quota',
   ),
 
   CONTEXT_MAX_MESSAGES: chat(wholeNumber(1, 1000), '20', 'Messages of the chat that a model is shown'),
@@ -245,6 +316,22 @@ export const VARIABLES = {
     '50s',
     'How long a JSON answer waits for the reply before it is a 202',
   ),
+  REPLY_LOG: chat(
+    z.enum(['tick', 'second', 'end']),
+    'tick',
+    'When the text of a running reply is stored: `tick`: before it is shown; `second`: once a second, `end`: when the reply ends; with both, text that was shown is taken back when the process dies',
+  ),
+
+  OPENAI_BODY_MAX_MB: openai(
+    wholeNumber(1, 100),
+    '10',
+    'The largest body of a completion, in megabytes: pictures are in it',
+  ),
+  OPENAI_HEARTBEAT: openai(
+    duration(100, 5 * MINUTE),
+    '15s',
+    'Silence after which a stream shows life with a comment; errors are told inside it from then on',
+  ),
 } as const satisfies Record<string, Variable>;
 
 export type VariableName = keyof typeof VARIABLES;
@@ -254,14 +341,4 @@ export type ValueOf<K extends VariableName> =
   (typeof VARIABLES)[K] extends Variable<infer T, infer F> ? (F extends string ? T : T | undefined) : never;
 
 /** Variables of the wire contract that this version does not act on; setting one is answered by a warning at start. */
-export const NOT_YET = [
-  'REDIS_URL',
-  'SMTP_URL',
-  'MAIL_FROM',
-  'REQUIRE_EMAIL_VERIFICATION',
-  'QUOTA_TOKENS_PER_DAY',
-  'QUOTA_COST_MICRO_USD_PER_DAY',
-  'QUOTA_CONCURRENT_REPLIES',
-  'MID_STREAM_FAILOVER',
-  'METRICS_TOKEN',
-] as const;
+export const NOT_YET = ['REDIS_URL', 'METRICS_TOKEN'] as const;

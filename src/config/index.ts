@@ -39,8 +39,11 @@ export interface Config {
     readonly temperature: number;
     readonly maxOutputTokens: number;
     readonly allowClientSystemPrompt: boolean;
+    readonly midStreamFailover: boolean;
+    readonly modelConcurrency: number;
     readonly timeouts: {
       readonly connectMs: number;
+      readonly headersMs: number;
       readonly firstTokenMs: number;
       readonly idleMs: number;
       readonly totalMs: number;
@@ -57,13 +60,29 @@ export interface Config {
     readonly passwordPepper: string | null;
     readonly passwordRules: 'full' | 'length';
     readonly oauthPasswordGrant: boolean;
+    readonly auditRetentionDays: number;
     readonly admin: { readonly username: string; readonly email: string; readonly password: string | null };
+  };
+  readonly mail: {
+    readonly smtpUrl: string | null;
+    readonly from: string;
+    readonly requireVerification: boolean;
+    /** What links begin with, without a slash at the end. */
+    readonly baseUrl: string;
+    readonly paths: { readonly verify: string; readonly reset: string };
   };
   readonly limits: {
     readonly authPerMinute: number;
     readonly apiPerMinute: number;
     readonly chatPerSecond: number;
     readonly connectionsPerUser: number;
+    readonly loginThrottle: boolean;
+  };
+  /** Per user; 0: none. */
+  readonly quotas: {
+    readonly concurrentReplies: number;
+    readonly tokensPerDay: number;
+    readonly costMicroUsdPerDay: number;
   };
   readonly chat: {
     readonly contextMaxMessages: number;
@@ -71,6 +90,12 @@ export interface Config {
     readonly contextCacheBytes: number;
     readonly messageMaxChars: number;
     readonly responseWaitMs: number;
+    readonly replyLog: 'tick' | 'second' | 'end';
+  };
+  /** The door at `/v1`. */
+  readonly openai: {
+    readonly bodyMaxBytes: number;
+    readonly heartbeatMs: number;
   };
   /** Variables that are set and that this version does not act on. */
   readonly ignored: readonly string[];
@@ -156,8 +181,11 @@ const llmConfig = (read: Read, hasEndpoint: boolean): Config['llm'] => ({
   temperature: read('TEMPERATURE'),
   maxOutputTokens: read('MAX_OUTPUT_TOKENS'),
   allowClientSystemPrompt: read('ALLOW_CLIENT_SYSTEM_PROMPT'),
+  midStreamFailover: read('MID_STREAM_FAILOVER'),
+  modelConcurrency: read('LLM_MODEL_CONCURRENCY'),
   timeouts: {
     connectMs: read('LLM_CONNECT_TIMEOUT'),
+    headersMs: read('LLM_HEADERS_TIMEOUT'),
     firstTokenMs: read('LLM_FIRST_TOKEN_TIMEOUT'),
     idleMs: read('LLM_IDLE_TIMEOUT'),
     totalMs: read('LLM_TOTAL_TIMEOUT'),
@@ -174,8 +202,28 @@ const authConfig = (read: Read): Config['auth'] => ({
   passwordPepper: read('PASSWORD_PEPPER') ?? null,
   passwordRules: read('PASSWORD_RULES'),
   oauthPasswordGrant: read('OAUTH_PASSWORD_GRANT'),
+  auditRetentionDays: read('AUDIT_RETENTION_DAYS'),
   admin: { username: read('ADMIN_USERNAME'), email: read('ADMIN_EMAIL'), password: read('ADMIN_PASSWORD') ?? null },
 });
+
+const mailConfig = (read: Read, { publicUrl, port }: Config['server']): Config['mail'] => ({
+  smtpUrl: read('SMTP_URL') ?? null,
+  from: read('MAIL_FROM') ?? '',
+  requireVerification: read('REQUIRE_EMAIL_VERIFICATION'),
+  baseUrl: publicUrl ?? `http://localhost:${String(port)}`,
+  paths: { verify: read('MAIL_VERIFY_PATH'), reset: read('MAIL_RESET_PATH') },
+});
+
+/** Mails that could not be sent, or whose links would lead nowhere. */
+const mailProblems = ({ mail, server, isProduction }: Config): string[] => [
+  ...(mail.smtpUrl !== null && server.publicUrl === null
+    ? ['SMTP_URL needs PUBLIC_URL: the links in mails begin with it']
+    : []),
+  ...(mail.smtpUrl !== null && mail.from === '' ? ['SMTP_URL needs MAIL_FROM: who the mails are from'] : []),
+  ...(mail.requireVerification && mail.smtpUrl === null && isProduction
+    ? ['REQUIRE_EMAIL_VERIFICATION needs SMTP_URL: without mail nobody could log in']
+    : []),
+];
 
 const chatConfig = (read: Read): Config['chat'] => ({
   contextMaxMessages: read('CONTEXT_MAX_MESSAGES'),
@@ -183,6 +231,7 @@ const chatConfig = (read: Read): Config['chat'] => ({
   contextCacheBytes: read('CONTEXT_CACHE_MB') * 1024 * 1024,
   messageMaxChars: read('MESSAGE_MAX_CHARS'),
   responseWaitMs: read('RESPONSE_WAIT'),
+  replyLog: read('REPLY_LOG'),
 });
 
 /** Not in the table of variables: it is nothing that an operator can set. */
@@ -231,25 +280,35 @@ export const loadConfig = (env: Env): Config => {
   const read = createReader(env, problems);
   const isProduction = read('NODE_ENV') === 'production';
   const hasEndpoint = Boolean(env.OPENROUTER_API_KEY || env.OPENROUTER_API_KEY_FILE || env.OPENROUTER_BASE_URL);
+  const server = serverConfig(read);
   const isTerminal = process.stdout.isTTY;
   const config: Config = {
     isProduction,
-    server: serverConfig(read),
+    server,
     log: { level: read('LOG_LEVEL'), format: read('LOG_FORMAT') ?? (isTerminal ? 'text' : 'json') },
     database: databaseConfig(read),
     llm: llmConfig(read, hasEndpoint),
     auth: authConfig(read),
+    mail: mailConfig(read, server),
     limits: {
       authPerMinute: read('RATE_LIMIT_AUTH_PER_MINUTE'),
       apiPerMinute: read('RATE_LIMIT_API_PER_MINUTE'),
       chatPerSecond: read('RATE_LIMIT_CHAT_PER_SECOND'),
       connectionsPerUser: read('MAX_CONNECTIONS_PER_USER'),
+      loginThrottle: read('LOGIN_THROTTLE'),
+    },
+    quotas: {
+      concurrentReplies: read('QUOTA_CONCURRENT_REPLIES'),
+      tokensPerDay: read('QUOTA_TOKENS_PER_DAY'),
+      costMicroUsdPerDay: read('QUOTA_COST_MICRO_USD_PER_DAY'),
     },
     chat: chatConfig(read),
+    openai: { bodyMaxBytes: read('OPENAI_BODY_MAX_MB') * 1024 * 1024, heartbeatMs: read('OPENAI_HEARTBEAT') },
     ignored: NOT_YET.filter((name) => Boolean(env[name])),
     failpoints: readFailpoints(env, problems),
   };
   if (isProduction) problems.push(...productionProblems(config, hasEndpoint || Boolean(env.LLM_PROVIDER)));
+  problems.push(...mailProblems(config));
   if (config.llm.provider === 'openrouter' && !hasEndpoint) {
     problems.push('LLM_PROVIDER=openrouter needs OPENROUTER_API_KEY or OPENROUTER_BASE_URL');
   }

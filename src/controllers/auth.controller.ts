@@ -2,6 +2,7 @@ import type { Request, Response } from 'express';
 import type { z } from 'zod';
 import { AppError } from '../lib/errors.ts';
 import { actorOf } from '../middleware/request.ts';
+import { VERIFICATION_SENT } from '../schemas/accountMail.schemas.ts';
 import {
   toUserView,
   type deleteMeSchema,
@@ -12,6 +13,8 @@ import {
   type Signup,
   type UpdateMe,
 } from '../schemas/auth.schemas.ts';
+import { pageView } from '../schemas/common.ts';
+import { toLoginView, toSignInView, type pageSchema } from '../schemas/logins.schemas.ts';
 import { OAuthError, parseTokenForm, type TokenForm, type TokenResponse } from '../schemas/oauth.schemas.ts';
 import type { AuthService, Client, Session } from '../services/auth/index.ts';
 
@@ -39,6 +42,8 @@ export interface AuthControllerOptions {
     clear(res: Response): void;
     /** The refresh token that a browser sent along. */
     refreshToken(req: Request): string | undefined;
+    /** By which it is known as a device of its user. */
+    deviceToken(req: Request): string | undefined;
   };
   /** Whether `grant_type=password` is answered. */
   readonly allowPasswordGrant: boolean;
@@ -50,7 +55,10 @@ export const createAuthController = ({ auth, cookies, allowPasswordGrant }: Auth
   const sendSession = (res: Response, session: Session, mode: 'cookie' | 'token'): void => {
     const view = toSessionView(session);
     if (mode === 'cookie') cookies.set(res, session);
-    res.json(mode === 'cookie' ? view : { ...view, refreshToken: session.refreshToken });
+    const { refreshToken, deviceToken } = session;
+    res.json(
+      mode === 'cookie' ? view : { ...view, refreshToken, ...(deviceToken === undefined ? {} : { deviceToken }) },
+    );
   };
 
   const grant = (form: TokenForm, client: Client): Promise<Session> => {
@@ -62,10 +70,12 @@ export const createAuthController = ({ auth, cookies, allowPasswordGrant }: Auth
   return {
     signup: async ({ session, ...account }: Signup, req: Request, res: Response) => {
       const started = await auth.signup(account, clientOf(req));
-      sendSession(res.status(201), started, session);
+      if (started) sendSession(res.status(201), started, session);
+      else res.status(202).json(VERIFICATION_SENT);
     },
-    login: async ({ session, ...credentials }: LoginInput, req: Request, res: Response) => {
-      sendSession(res, await auth.login(credentials, clientOf(req)), session);
+    login: async ({ session, deviceToken, ...credentials }: LoginInput, req: Request, res: Response) => {
+      const client = { ...clientOf(req), deviceToken: deviceToken ?? cookies.deviceToken(req) };
+      sendSession(res, await auth.login(credentials, client), session);
     },
     token: async (req: Request, res: Response) => {
       const session = await grant(parseTokenForm(req.body), clientOf(req));
@@ -95,6 +105,21 @@ export const createAuthController = ({ auth, cookies, allowPasswordGrant }: Auth
       await auth.deleteMe(actorOf(req), password);
       cookies.clear(res);
       res.status(204).end();
+    },
+    listLogins: async (query: z.output<typeof pageSchema>, req: Request, res: Response) => {
+      const actor = actorOf(req);
+      const page = await auth.listLogins(actor, query);
+      res.json(pageView(page, (login) => toLoginView(login, actor.loginId)));
+    },
+    revokeLogin: async (req: Request, res: Response) => {
+      const actor = actorOf(req);
+      const id = String(req.params.id);
+      await auth.revokeLogin(actor, id);
+      if (id === actor.loginId) cookies.clear(res);
+      res.status(204).end();
+    },
+    listHistory: async (query: z.output<typeof pageSchema>, req: Request, res: Response) => {
+      res.json(pageView(await auth.listHistory(actorOf(req), query), toSignInView));
     },
     createTicket: async (req: Request, res: Response) => {
       const { ticket, expiresInSeconds } = await auth.createTicket(actorOf(req));

@@ -3,19 +3,33 @@ import { AppError } from './errors.ts';
 
 const MAX_DEPTH = 32;
 
+const QUOTE = 34;
+const BACKSLASH = 92;
+const OPENING = new Set([91, 123]);
+const CLOSING = new Set([93, 125]);
+
+const isEscaped = (json: string, at: number): boolean => {
+  let backslashes = 0;
+  while (json.charCodeAt(at - 1 - backslashes) === BACKSLASH) backslashes += 1;
+  return backslashes % 2 === 1;
+};
+
+/** Where the string that begins at `from` ends; a picture is one string of megabytes, so it is skipped, not read. */
+const endOfString = (json: string, from: number): number => {
+  let at = json.indexOf('"', from + 1);
+  while (at !== -1 && isEscaped(json, at)) at = json.indexOf('"', at + 1);
+  return at === -1 ? json.length : at;
+};
+
 /** How deep brackets nest, without parsing: a bomb of brackets must not reach the parser. Brackets in strings do not count. */
 const nesting = (json: string): number => {
   let depth = 0;
   let deepest = 0;
-  let inString = false;
   for (let index = 0; index < json.length; index += 1) {
-    const char = json[index];
-    if (inString) {
-      if (char === '\\') index += 1;
-      else if (char === '"') inString = false;
-    } else if (char === '"') inString = true;
-    else if (char === '{' || char === '[') deepest = Math.max(deepest, (depth += 1));
-    else if (char === '}' || char === ']') depth -= 1;
+    const code = json.charCodeAt(index);
+    if (code === QUOTE) index = endOfString(json, index);
+    else if (OPENING.has(code)) deepest = Math.max(deepest, (depth += 1));
+    else if (CLOSING.has(code)) depth -= 1;
   }
   return deepest;
 };

@@ -65,8 +65,8 @@ export const redact = (value: unknown, depth = 0): unknown => {
 };
 
 const addContext = winston.format((info) => {
-  const context = requestContext.get();
-  return context ? Object.assign(info, { ...context, ...info }) : info;
+  const { client: _client, ...context } = requestContext.get() ?? {};
+  return Object.assign(info, { ...context, ...info });
 });
 
 export interface LoggerOptions {

@@ -8,6 +8,12 @@ export interface Metrics {
   llmFirstToken(model: string, durationMs: number): void;
   llmResponse(model: string, durationMs: number): void;
   llmFailure(model: string, kind: string): void;
+  llmAttempt(model: string, outcome: string): void;
+  llmBreaker(model: string, state: string): void;
+  llmQueueWait(model: string, durationMs: number): void;
+  /** `kind`: `prompt`, `completion`, and of these `reasoning` and `cached`. */
+  llmTokens(model: string, kind: string, tokens: number): void;
+  llmCost(model: string, microUsd: number): void;
   contextCache(result: 'hit' | 'miss'): void;
   limitHit(limit: string): void;
   storeRead(operation: string): void;
@@ -34,6 +40,11 @@ export const createMetrics = (): Metrics => {
   const firstToken = histogram('llm_first_token_seconds', 'Time to the first token', ['model']);
   const responseTime = histogram('llm_response_time_seconds', 'Time to the whole reply', ['model']);
   const failures = counter('llm_failures_total', 'Failed attempts', ['model', 'kind']);
+  const tokens = counter('llm_tokens_total', 'Tokens in the books', ['model', 'kind']);
+  const cost = counter('llm_cost_micro_usd_total', 'Cost in the books, in millionths of a US dollar', ['model']);
+  const attempts = counter('llm_attempts_total', 'Calls of models by how they ended', ['model', 'outcome']);
+  const breakers = counter('llm_breaker_changes_total', 'Changes of a model’s breaker', ['model', 'state']);
+  const queueWait = histogram('llm_queue_wait_seconds', 'Waits for a place at a busy model', ['model']);
   const cache = counter('context_cache_lookups_total', 'Context cache lookups', ['result']);
   const limits = counter('limit_hits_total', 'Requests refused by a limit', ['limit']);
   const dropped = counter('clients_dropped_total', 'Live clients cut off by the server', ['door', 'reason']);
@@ -49,6 +60,11 @@ export const createMetrics = (): Metrics => {
     llmFirstToken: (model, durationMs) => firstToken.observe({ model }, durationMs / 1000),
     llmResponse: (model, durationMs) => responseTime.observe({ model }, durationMs / 1000),
     llmFailure: (model, kind) => failures.inc({ model, kind }),
+    llmTokens: (model, kind, count) => tokens.inc({ model, kind }, count),
+    llmCost: (model, microUsd) => cost.inc({ model }, microUsd),
+    llmAttempt: (model, outcome) => attempts.inc({ model, outcome }),
+    llmBreaker: (model, state) => breakers.inc({ model, state }),
+    llmQueueWait: (model, durationMs) => queueWait.observe({ model }, durationMs / 1000),
     contextCache: (result) => cache.inc({ result }),
     limitHit: (limit) => limits.inc({ limit }),
     storeRead: (operation) => reads.inc({ operation }),

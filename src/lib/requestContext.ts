@@ -3,6 +3,8 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 /** What log lines of one request share. Decisions never read it: they take an explicit `Actor`. */
 export interface RequestContext {
   readonly requestId: string;
+  /** From where the request came; for the audit log, in no log line. */
+  readonly client?: { readonly ip: string; readonly device: string };
   userId?: string;
   chatId?: string;
 }

@@ -10,7 +10,8 @@ const encode = (frame: SseFrame): string => {
   return `event: ${frame.event}\n${id}data: ${JSON.stringify(frame.data)}\n\n`;
 };
 
-const drained = (res: ServerResponse, signal: AbortSignal): Promise<void> =>
+/** Resolves when the client has taken what was written, or is gone. */
+export const drained = (res: ServerResponse, signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
     const done = (): void => {
       res.off('drain', done);
@@ -42,7 +43,8 @@ export const sseHeaders = {
 } as const;
 
 /** Whether the client has still to take what was written. */
-const isStuck = (res: ServerResponse): boolean => res.writableNeedDrain || (res.writableEnded && !res.writableFinished);
+export const isStuck = (res: ServerResponse): boolean =>
+  res.writableNeedDrain || (res.writableEnded && !res.writableFinished);
 
 /**
  * Shows life as long as the response is open, and drops a client that takes nothing any more. Returns what to call when

@@ -11,11 +11,15 @@ interface CookieSpec {
 /** `__Host-` binds the cookie to this host alone; it wants `Path=/`, so the refresh cookie has to do with `__Secure-`. */
 const ACCESS: CookieSpec = { secureName: '__Host-parley_at', plainName: 'parley_at', path: '/' };
 const REFRESH: CookieSpec = { secureName: '__Secure-parley_rt', plainName: 'parley_rt', path: '/api/auth' };
+const DEVICE: CookieSpec = { secureName: '__Secure-parley_dt', plainName: 'parley_dt', path: '/api/auth' };
+/** As long as the server knows the device (services/auth/devices.ts). */
+const DEVICE_MS = 180 * 86_400_000;
 
 export interface CookieTokens {
   readonly accessToken: string;
   readonly refreshToken: string;
   readonly refreshExpiresAt: Date;
+  readonly deviceToken?: string;
 }
 
 /** The tokens of a browser's requests, for who answers them. */
@@ -25,9 +29,10 @@ export interface SessionCookies {
    * access token is answered `TOKEN_EXPIRED`, and knows that it has to refresh.
    */
   set(res: Response, tokens: CookieTokens): void;
-  /** Makes a browser forget its tokens. */
+  /** Makes a browser forget its tokens; that it is a known device it keeps. */
   clear(res: Response): void;
   refreshToken(req: Request): string | undefined;
+  deviceToken(req: Request): string | undefined;
 }
 
 /** Over https only the prefixed name counts: any neighbour in the domain can set the plain one. */
@@ -57,12 +62,15 @@ export const readSessionCookies = (
 };
 
 export const sessionCookies: SessionCookies = {
-  set: (res, { accessToken, refreshToken, refreshExpiresAt }) => {
+  set: (res, { accessToken, refreshToken, refreshExpiresAt, deviceToken }) => {
     append(res, ACCESS, { value: accessToken, expires: refreshExpiresAt });
     append(res, REFRESH, { value: refreshToken, expires: refreshExpiresAt });
+    if (deviceToken === undefined) return;
+    append(res, DEVICE, { value: deviceToken, expires: new Date(Date.now() + DEVICE_MS) });
   },
   clear: (res) => {
     for (const spec of [ACCESS, REFRESH]) append(res, spec, { value: '', expires: new Date(0) });
   },
   refreshToken: (req) => readSessionCookies(req, req.secure).refreshToken,
+  deviceToken: (req) => parseCookie(req.headers.cookie ?? '')[nameOf(DEVICE, req.secure)] || undefined,
 };

@@ -2,8 +2,27 @@ import cors, { type CorsOptions } from 'cors';
 import type { Request, RequestHandler } from 'express';
 import type { Origins } from './origins.ts';
 
-const ALLOWED_HEADERS = ['Authorization', 'Content-Type', 'Idempotency-Key', 'Last-Event-ID', 'X-Request-Id'];
-const EXPOSED_HEADERS = ['RateLimit', 'RateLimit-Policy', 'Retry-After', 'X-Request-Id', 'Location'];
+const ALLOWED_HEADERS = [
+  'Authorization',
+  'Content-Type',
+  'Idempotency-Key',
+  'Last-Event-ID',
+  'X-Request-Id',
+  // What the OpenAI SDKs add when they are configured with them.
+  'OpenAI-Organization',
+  'OpenAI-Project',
+];
+const EXPOSED_HEADERS = [
+  'RateLimit',
+  'RateLimit-Policy',
+  'Retry-After',
+  'X-Request-Id',
+  'Location',
+  'X-Should-Retry',
+  'X-Router-Model',
+  'X-Router-Attempts',
+  'X-Router-Overhead-Ms',
+];
 const METHODS = ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'];
 /** Chromium's own upper bound is 2 h; this is short enough for a change of the list to be felt. */
 const PREFLIGHT_SECONDS = 600;

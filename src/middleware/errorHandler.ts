@@ -10,7 +10,7 @@ const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
 };
 
 /** What Express and its body reader throw (http-errors, URIError of a bad `%`), as our errors. */
-const translate = (error: unknown): unknown => {
+export const toAppError = (error: unknown): unknown => {
   if (error instanceof AppError || !Error.isError(error) || !('status' in error)) return error;
   const status = Number(error.status);
   if (!(status >= 400 && status < 500)) return error;
@@ -26,7 +26,7 @@ export const errorHandler = (logger: Logger): ErrorRequestHandler => {
   const log = logger.child('http');
   // eslint-disable-next-line max-params -- four parameters are how Express knows an error handler
   return (thrown, req, res, _next) => {
-    const error = translate(thrown);
+    const error = toAppError(thrown);
     const problem = toProblem(error, req.id);
     const { logLevel } = errorSpec(problem.code);
     if (logLevel !== 'info') log[logLevel]('request failed', { requestId: req.id, code: problem.code, err: error });

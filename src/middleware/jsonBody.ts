@@ -9,8 +9,6 @@ export const MAX_BODY_BYTES = 256 * 1024;
 const isJson = (contentType: string): boolean =>
   /^application\/json\s*(;\s*charset\s*=\s*"?utf-?8"?\s*)?;?$/i.test(contentType.trim());
 
-const readBytes = express.raw({ type: () => true, limit: MAX_BODY_BYTES });
-
 const hasBody = (req: Request): boolean =>
   req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0;
 
@@ -20,20 +18,28 @@ const bodyError = (error: unknown): Error => {
   return 'status' in cause && cause.status === 400 ? new AppError('MALFORMED_JSON', { cause }) : cause;
 };
 
-const readBody = (req: Request, res: Response): Promise<unknown> =>
+const readBody = (readBytes: RequestHandler, req: Request, res: Response): Promise<unknown> =>
   new Promise((resolve, reject) => {
-    readBytes(req, res, (error?: unknown) => {
+    void readBytes(req, res, (error?: unknown) => {
       if (error) reject(bodyError(error));
       else resolve(req.body);
     });
   });
 
-/** Reads a JSON body into `req.body`. A request without a body has none there. */
-export const jsonBody: RequestHandler = async (req, res, next) => {
-  if (hasBody(req)) {
-    if (!isJson(req.headers['content-type'] ?? '')) throw new AppError('UNSUPPORTED_MEDIA_TYPE');
-    const bytes = await readBody(req, res);
-    req.body = Buffer.isBuffer(bytes) && bytes.length > 0 ? parseJson(bytes) : undefined;
-  }
-  next();
+/**
+ * Reads a JSON body into `req.body`. A request without a body has none there.
+ * @param maxBytes of the body, after decompression
+ */
+export const createJsonBody = (maxBytes: number): RequestHandler => {
+  const readBytes = express.raw({ type: () => true, limit: maxBytes });
+  return async (req, res, next) => {
+    if (hasBody(req)) {
+      if (!isJson(req.headers['content-type'] ?? '')) throw new AppError('UNSUPPORTED_MEDIA_TYPE');
+      const bytes = await readBody(readBytes, req, res);
+      req.body = Buffer.isBuffer(bytes) && bytes.length > 0 ? parseJson(bytes) : undefined;
+    }
+    next();
+  };
 };
+
+export const jsonBody = createJsonBody(MAX_BODY_BYTES);

@@ -1,6 +1,6 @@
 import type { Request, RequestHandler } from 'express';
 import { rateLimit, type RateLimitExceededEventHandler, type Store } from 'express-rate-limit';
-import { ipKey, limitError, userKey, type Limiter, type Limits } from '../services/limits/index.ts';
+import { actorKey, ipKey, limitError, type Limiter, type Limits } from '../services/limits/index.ts';
 
 /** express-rate-limit brings the headers and the order of things; the counts are those of every other door. */
 const storeOver = (limiter: Limiter): Store => ({
@@ -48,15 +48,17 @@ const createRateLimit = (limiter: Limiter, { keyOf, store, handler }: RateLimitO
   });
 
 const byIp = (req: Request): string => ipKey(req.ip);
-const byActor = (req: Request): string => (req.actor ? userKey(req.actor.userId) : byIp(req));
+const byActor = (req: Request): string => (req.actor ? actorKey(req.actor) : byIp(req));
 
 export interface RateLimits {
   /** Sign-ups and logins, per IP address: someone who guesses passwords is nobody yet. */
   readonly auth: RequestHandler;
-  /** All else, per user or, for who is not known, per IP address. */
+  /** All else, per user or API key or, for who is not known, per IP address. */
   readonly api: RequestHandler;
   /** Tells how the limit of sends stands; the use case counts, because it knows a repetition. */
   readonly sends: RequestHandler;
+  /** Counts a send where nothing can be a repetition. */
+  readonly completions: RequestHandler;
   /** One of the two, for a form that was read: a password is guessed, a refresh token is not. */
   readonly grant: RequestHandler;
 }
@@ -76,5 +78,12 @@ export const createRateLimits = (limits: Pick<Limits, 'auth' | 'api' | 'chat'>):
     store: lookingAt(limits.chat),
     handler: (_req, _res, next) => next(),
   });
-  return { auth, api, sends, grant: (req, res, next) => (isRefreshGrant(req.body) ? api : auth)(req, res, next) };
+  const completions = createRateLimit(limits.chat, { keyOf: byActor, store: storeOver(limits.chat), handler: refuse });
+  return {
+    auth,
+    api,
+    sends,
+    completions,
+    grant: (req, res, next) => (isRefreshGrant(req.body) ? api : auth)(req, res, next),
+  };
 };

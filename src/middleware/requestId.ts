@@ -6,5 +6,6 @@ import { requestContext } from '../lib/requestContext.ts';
 export const requestId: RequestHandler = (req, res, next) => {
   req.id = chooseRequestId(req.headers['x-request-id']);
   res.setHeader('X-Request-Id', req.id);
-  requestContext.run({ requestId: req.id }, next);
+  const client = { ip: req.ip ?? '', device: req.get('User-Agent') ?? '' };
+  requestContext.run({ requestId: req.id, client }, next);
 };

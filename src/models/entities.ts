@@ -37,12 +37,62 @@ export interface Login {
   readonly endedAt: Date | null;
 }
 
+/** What an API key may do: `read` looks, `chat` looks and changes. */
+export type Scope = 'chat' | 'read';
+
+/** A credential for programs: it stands for its owner, within its scopes. */
+export interface ApiKey {
+  readonly id: string;
+  readonly ownerId: string;
+  readonly name: string;
+  /** SHA-256 of the key. */
+  readonly hash: string;
+  /** How the key begins, to tell it from others. */
+  readonly prefix: string;
+  readonly scopes: readonly Scope[];
+  readonly createdAt: Date;
+  readonly expiresAt: Date | null;
+  readonly lastUsedAt: Date | null;
+  readonly revokedAt: Date | null;
+}
+
+/** Something that matters for the security of accounts, as it happened. Never changed; names nobody but by id. */
+export interface AuditEvent {
+  readonly id: string;
+  readonly at: Date;
+  /** Such as `login.failed`. */
+  readonly action: string;
+  readonly outcome: 'success' | 'failure';
+  /** Who did it; null when that is not known, as after a wrong password, or when it was the server. */
+  readonly actorId: string | null;
+  /** Whose account it is about; null when there is none. */
+  readonly ownerId: string | null;
+  /** The login or API key that it is about. */
+  readonly targetId: string | null;
+  readonly ip: string;
+  /** The `User-Agent`, cut. */
+  readonly device: string;
+  readonly requestId: string | null;
+  readonly details: Readonly<Record<string, string>> | null;
+}
+
 /** A one-use pass for URLs where a browser cannot set a header. */
 export interface Ticket {
   /** SHA-256 of what the client holds. */
   readonly hash: string;
   readonly ownerId: string;
   readonly loginId: string | null;
+  readonly expiresAt: Date;
+}
+
+/** What a mail's link proves: that who follows it reads the address it was sent to. An owner has one of a kind. */
+export interface MailToken {
+  readonly kind: 'verify' | 'reset';
+  readonly ownerId: string;
+  /** SHA-256 of what the link holds. */
+  readonly hash: string;
+  /** Where it was sent; of no use once the account has another address. */
+  readonly email: string;
   readonly expiresAt: Date;
 }
 
@@ -80,6 +130,86 @@ export interface Usage {
   /** Millionths of a US dollar, as an integer. */
   readonly costMicroUsd?: number;
   readonly estimated?: boolean;
+}
+
+/** One call of one model in the books: what it was for, what it cost, and what it came to. Never changed once it is written. */
+export interface UsageRecord {
+  readonly id: string;
+  readonly ownerId: string;
+  readonly createdBy: string;
+  /** When the call ended: the UTC day of it is the day that it is counted on. */
+  readonly at: Date;
+  /** `reply`: of a chat, `completion`: a stateless call, which has neither chat nor message. */
+  readonly kind: 'reply' | 'completion';
+  readonly chatId: string | null;
+  readonly messageId: string | null;
+  /** 1 for the first call of an answer: as many as there are of these, as many answers were asked for. */
+  readonly number: number;
+  readonly model: string;
+  readonly provider: string | null;
+  readonly generationId: string | null;
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  readonly totalTokens: number;
+  readonly reasoningTokens: number;
+  readonly cachedTokens: number;
+  /** Millionths of a US dollar, as an integer. */
+  readonly costMicroUsd: number;
+  /** Whether the tokens are a guess, because the endpoint never told them. */
+  readonly estimated: boolean;
+  /** Milliseconds from the start of the call; null: no token came. */
+  readonly firstTokenMs: number | null;
+  readonly durationMs: number;
+  readonly chosenBy: string;
+  readonly outcome: 'complete' | 'failed' | 'cancelled';
+  readonly reason: string;
+}
+
+/** The books of many calls, added up. */
+export interface UsageSums {
+  /** Answers that were asked for, and calls that it took. */
+  readonly requests: number;
+  readonly attempts: number;
+  /** Calls whose tokens are a guess. */
+  readonly estimated: number;
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  readonly totalTokens: number;
+  readonly reasoningTokens: number;
+  readonly cachedTokens: number;
+  readonly costMicroUsd: number;
+}
+
+/** The books of nothing. */
+export const NO_SUMS: UsageSums = {
+  requests: 0,
+  attempts: 0,
+  estimated: 0,
+  promptTokens: 0,
+  completionTokens: 0,
+  totalTokens: 0,
+  reasoningTokens: 0,
+  cachedTokens: 0,
+  costMicroUsd: 0,
+};
+
+export const addSums = (left: UsageSums, right: UsageSums): UsageSums => ({
+  requests: left.requests + right.requests,
+  attempts: left.attempts + right.attempts,
+  estimated: left.estimated + right.estimated,
+  promptTokens: left.promptTokens + right.promptTokens,
+  completionTokens: left.completionTokens + right.completionTokens,
+  totalTokens: left.totalTokens + right.totalTokens,
+  reasoningTokens: left.reasoningTokens + right.reasoningTokens,
+  cachedTokens: left.cachedTokens + right.cachedTokens,
+  costMicroUsd: left.costMicroUsd + right.costMicroUsd,
+});
+
+/** What one owner used of one model on one day. */
+export interface UsageDay extends UsageSums {
+  /** `2026-11-21`, in UTC. */
+  readonly day: string;
+  readonly model: string;
 }
 
 /** Which model wrote which part of a reply: `[from, to)` in UTF-16 units. */

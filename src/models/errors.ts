@@ -1,4 +1,5 @@
 import { AppError } from '../lib/errors.ts';
+import type { QuotaLimits } from './stores.ts';
 
 /** A value that must be unique is taken. */
 export class DuplicateKeyError extends Error {
@@ -39,5 +40,27 @@ export class ChatFullError extends Error {
   constructor() {
     super('too many unfinished replies in the chat');
     this.name = 'ChatFullError';
+  }
+}
+
+/** A change that would leave nobody to administer accounts. */
+export class LastAdminError extends Error {
+  constructor() {
+    super('the last active admin must stay one');
+    this.name = 'LastAdminError';
+  }
+}
+
+/** A quota has too little left for an answer; nothing is stored. */
+export class QuotaError extends Error {
+  readonly quota: keyof QuotaLimits;
+  /** Whether the books of the day alone fill it; else it is answers that have not ended. */
+  readonly isUsedUp: boolean;
+
+  constructor(quota: keyof QuotaLimits, isUsedUp: boolean) {
+    super(`too little left of the quota ${quota}`);
+    this.name = 'QuotaError';
+    this.quota = quota;
+    this.isUsedUp = isUsedUp;
   }
 }

@@ -4,62 +4,17 @@ import type {
   FinalStatus,
   Latency,
   Lease,
-  Login,
   Message,
   ReplyError,
   Segment,
-  Ticket,
   Turn,
   Usage,
-  User,
 } from './entities.ts';
+import type { UserStore, LoginStore, ApiKeyStore, MailTokenStore, AuditStore } from './stores.accounts.ts';
+import type { Reservation, UsageStore } from './stores.usage.ts';
 
-/**
- * The contract of persistence; SQLite and MongoDB both keep it (tests/contract/stores).
- *
- * - Each call is one atomic unit: it happens whole or not at all, and a crash in the middle is repaired.
- * - A call that writes resolves when the write is durable (a power loss does not take it back), unless it says otherwise.
- * - The owner is part of every key, so that a foreign id cannot be told from a missing one.
- * - Every call can throw `StoreUnavailableError`. Text is stored and returned exactly, NUL and emoji included.
- */
-export interface UserStore {
-  /** @throws DuplicateKeyError `username` (whatever its case) or `email` */
-  createUser(user: User): Promise<void>;
-  findUser(userId: string): Promise<User | null>;
-  /** By username, whatever its case, or by e-mail address. */
-  findUserByLogin(usernameOrEmail: string): Promise<User | null>;
-  /** @throws DuplicateKeyError `email` or `username`; null when there is no such user */
-  updateUser(userId: string, changes: UserChanges, at: Date): Promise<User | null>;
-  /** Removes the account and everything that has it as owner; false when there was none. */
-  deleteUser(userId: string): Promise<boolean>;
-  hasAdmin(): Promise<boolean>;
-}
-
-export type UserChanges = Partial<
-  Pick<User, 'username' | 'email' | 'emailVerified' | 'fullName' | 'role' | 'status' | 'passwordHash' | 'lastLoginAt'>
->;
-
-export interface LoginStore {
-  createLogin(login: Login): Promise<void>;
-  /** Found by its id alone: the refresh token that names it proves the right to it. Ended logins are found too. */
-  findLogin(loginId: string): Promise<Login | null>;
-  /**
-   * Compare-and-set on `generation`: spends the token of that generation and makes the next one good.
-   * False when the login is ended or was rotated by someone else. `lastSeenAt` becomes `rotatedAt`.
-   */
-  rotateLogin(loginId: string, fromGeneration: number, next: LoginRotation): Promise<boolean>;
-  /** False when the owner has no such login or it had ended before. */
-  endLogin(ownerId: string, loginId: string, at: Date): Promise<boolean>;
-  /** Ends all of the owner's logins but `exceptLoginId`; returns the ids of those that it ended. */
-  endLogins(ownerId: string, at: Date, exceptLoginId: string | null): Promise<string[]>;
-  createTicket(ticket: Ticket): Promise<void>;
-  /** Takes the ticket: of any number of calls with one hash exactly one gets it, the others null. Expired ones are null. */
-  spendTicket(hash: string, now: Date): Promise<Ticket | null>;
-  /** Removes at most `limit` tickets and logins that expired before `now`; returns how many. */
-  deleteExpired(now: Date, limit: number): Promise<number>;
-}
-
-export type LoginRotation = Pick<Login, 'tokenHash' | 'rotatedAt' | 'idleExpiresAt'>;
+export type * from './stores.accounts.ts';
+export type * from './stores.usage.ts';
 
 export type ChatSort = 'createdAt' | 'updatedAt' | '-createdAt' | '-updatedAt';
 
@@ -84,8 +39,15 @@ export interface ChatStore {
   deleteChat(ownerId: string, chatId: string): Promise<boolean>;
   /** Deletes every chat of the owner; returns the ids of those that it deleted. */
   deleteChats(ownerId: string): Promise<string[]>;
+  /** All chats and messages of everybody, about; not for every request: it reads the whole list of chats. */
+  countChats(): Promise<ChatCounts>;
   /** At most `limit` chats of any owner whose `updatedAt` is before `before`, the oldest first. */
   listIdleChats(before: Date, limit: number): Promise<Pick<Chat, 'id' | 'ownerId'>[]>;
+}
+
+export interface ChatCounts {
+  readonly chats: number;
+  readonly messages: number;
 }
 
 export type ChatChanges = Partial<Pick<Chat, 'title' | 'model' | 'systemPrompt' | 'activeLeafId'>>;
@@ -110,6 +72,8 @@ export interface NewTurn {
   readonly lease: Lease;
   /** How many unfinished replies the chat may already have; with one or more the new one is `queued`, else `pending`. More: ChatFullError. */
   readonly maxUnfinished: number;
+  /** What the turn takes of its owner's quotas, under the id of its reply; left out: nothing. Not enough left: QuotaError. */
+  readonly reservation?: Reservation | null;
   /** The chat's preview until the reply is there. */
   readonly preview: string;
   readonly at: Date;
@@ -133,6 +97,8 @@ export interface ReplyEnd {
   readonly error: ReplyError | null;
   /** The chat's new preview; null leaves the old one. Used only if the reply is still the chat's active leaf. */
   readonly preview: string | null;
+  /** Given: the end counts only as long as the reply's lease is this node's, be it past its time. */
+  readonly nodeId?: string | undefined;
   readonly at: Date;
 }
 
@@ -157,7 +123,7 @@ export interface MessageStore {
    * leaf, preview and `rev`. User message and reply get the next two `seq` (only the reply: the next one).
    * Under a known `clientMessageId` nothing changes and the first turn comes back in its present state.
    * Of concurrent turns of one chat each hangs on the one before it.
-   * @throws MissingReferenceError, ChatFullError (both: nothing stored)
+   * @throws MissingReferenceError, ChatFullError, QuotaError (all: nothing stored)
    */
   appendTurn(turn: NewTurn): Promise<StoredTurn>;
   /** The turn stored under a `clientMessageId`, as `appendTurn` would return it. */
@@ -200,8 +166,9 @@ export interface MessageStore {
    */
   startReply(ownerId: string, messageId: string, model: string, at: Date): Promise<boolean>;
   /**
-   * Compare-and-set `interrupted → queued` of a reply for which no model was ever asked, which is to say that `startReply`
-   * never succeeded; takes its error away and raises its `rev`. Null when it is anything else.
+   * Compare-and-set to `queued` of a reply that nobody generates and for which no model was ever asked, which is to say that
+   * `startReply` never succeeded: one that is `interrupted`, or `pending` with a lease that ended before `at`. Takes its
+   * error and lease away and raises its `rev`. Null when it is anything else.
    */
   reopenReply(ownerId: string, messageId: string, at: Date): Promise<Message | null>;
   /**
@@ -211,7 +178,7 @@ export interface MessageStore {
   appendLog(entries: readonly LogEntry[]): Promise<void>;
   /**
    * Compare-and-set to a final status: writes the end, drops the log and the lease, raises the `rev` of message and chat.
-   * Null when the reply is final already or gone.
+   * Null when the reply is final already, another node's (`end.nodeId`), or gone.
    */
   settleReply(ownerId: string, messageId: string, end: ReplyEnd): Promise<Pick<Turn, 'chat' | 'reply'> | null>;
   /** Extends the node's leases on these replies; returns the ids that it still holds. Need not be durable. */
@@ -266,13 +233,25 @@ export interface SyncStore {
   deleteTombstones(before: Date, limit: number): Promise<number>;
 }
 
+/**
+ * The contract of persistence; SQLite and MongoDB both keep it (tests/contract/stores).
+ *
+ * - Each call is one atomic unit: it happens whole or not at all, and a crash in the middle is repaired.
+ * - A call that writes resolves when the write is durable (a power loss does not take it back), unless it says otherwise.
+ * - The owner is part of every key, so that a foreign id cannot be told from a missing one.
+ * - Every call can throw `StoreUnavailableError`. Text is stored and returned exactly, NUL and emoji included.
+ */
 export interface Stores {
   readonly kind: 'sqlite' | 'mongodb';
   readonly users: UserStore;
   readonly logins: LoginStore;
+  readonly apiKeys: ApiKeyStore;
+  readonly mailTokens: MailTokenStore;
+  readonly audit: AuditStore;
   readonly chats: ChatStore;
   readonly messages: MessageStore;
   readonly sync: SyncStore;
+  readonly usage: UsageStore;
   /** Resolves when the database answers. @throws StoreUnavailableError */
   ping(): Promise<void>;
   /** Finishes what a crash left half done; returns how many things it mended. Called at start and now and then. */

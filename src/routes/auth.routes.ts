@@ -1,10 +1,16 @@
 import { Router } from 'express';
+import type { AccountMailController } from '../controllers/accountMail.controller.ts';
 import type { AuthController } from '../controllers/auth.controller.ts';
 import { formBody } from '../middleware/formBody.ts';
 import { oauthErrors } from '../middleware/oauthErrors.ts';
 import type { RateLimits } from '../middleware/rateLimit.ts';
-import { requireActor } from '../middleware/requireActor.ts';
 import { withBody, withQuery } from '../middleware/withInput.ts';
+import {
+  changePasswordSchema,
+  mailAddressSchema,
+  resetPasswordSchema,
+  verifyEmailSchema,
+} from '../schemas/accountMail.schemas.ts';
 import {
   deleteMeSchema,
   loginSchema,
@@ -13,35 +19,55 @@ import {
   signupSchema,
   updateMeSchema,
 } from '../schemas/auth.schemas.ts';
-import { endpoints } from './endpoints.ts';
+import { pageSchema } from '../schemas/logins.schemas.ts';
+import { endpoints, type Endpoint } from './endpoints.ts';
 
 interface Parts {
   readonly auth: AuthController;
+  readonly accountMail: AccountMailController;
   readonly limits: RateLimits;
 }
 
 /** `/api/auth/token`. Its body is a form, so it stands before the JSON body reader. */
-export const createTokenRouter = ({ auth, limits }: Parts): Router => {
+export const createTokenRouter = ({ auth, limits }: Pick<Parts, 'auth' | 'limits'>): Router => {
   const router = Router();
-  endpoints(router, '/', { post: [...formBody, limits.grant, auth.token] });
+  endpoints(router, '/', { post: ['public', ...formBody, limits.grant, auth.token] });
   router.use(oauthErrors);
   return router;
 };
 
 /** `/api/auth/…` */
-export const createAuthRouter = ({ auth, limits }: Parts): Router => {
+export const createAuthRouter = ({ auth, accountMail, limits }: Parts): Router => {
   const router = Router();
-  const signup = [limits.auth, withBody(signupSchema, auth.signup)];
+  const signup: Endpoint = ['public', limits.auth, withBody(signupSchema, auth.signup)];
   endpoints(router, '/signup', { post: signup });
   endpoints(router, '/register', { post: signup });
-  endpoints(router, '/login', { post: [limits.auth, withBody(loginSchema, auth.login)] });
-  endpoints(router, '/refresh', { post: [limits.api, withBody(refreshSchema, auth.refresh)] });
-  endpoints(router, '/logout', { post: [limits.api, withQuery(logoutQuerySchema, auth.logout)] });
+  endpoints(router, '/login', { post: ['public', limits.auth, withBody(loginSchema, auth.login)] });
+  endpoints(router, '/refresh', { post: ['refresh', limits.api, withBody(refreshSchema, auth.refresh)] });
+  endpoints(router, '/logout', { post: ['refresh', limits.api, withQuery(logoutQuerySchema, auth.logout)] });
   endpoints(router, '/me', {
-    get: [limits.api, requireActor, auth.me],
-    patch: [limits.api, requireActor, withBody(updateMeSchema, auth.updateMe)],
-    delete: [limits.api, requireActor, withBody(deleteMeSchema, auth.deleteMe)],
+    get: ['login', limits.api, auth.me],
+    patch: ['login', limits.api, withBody(updateMeSchema, auth.updateMe)],
+    delete: ['login', limits.api, withBody(deleteMeSchema, auth.deleteMe)],
   });
-  endpoints(router, '/ticket', { post: [limits.api, requireActor, auth.createTicket] });
+  endpoints(router, '/password', {
+    post: ['login', limits.api, withBody(changePasswordSchema, accountMail.changePassword)],
+  });
+  endpoints(router, '/verify-email', {
+    post: ['public', limits.auth, withBody(verifyEmailSchema, accountMail.verifyEmail)],
+  });
+  endpoints(router, '/resend-verification', {
+    post: ['public', limits.auth, withBody(mailAddressSchema, accountMail.resendVerification)],
+  });
+  endpoints(router, '/forgot-password', {
+    post: ['public', limits.auth, withBody(mailAddressSchema, accountMail.forgotPassword)],
+  });
+  endpoints(router, '/reset-password', {
+    post: ['public', limits.auth, withBody(resetPasswordSchema, accountMail.resetPassword)],
+  });
+  endpoints(router, '/sessions', { get: ['login', limits.api, withQuery(pageSchema, auth.listLogins)] });
+  endpoints(router, '/sessions/:id', { delete: ['login', limits.api, auth.revokeLogin] });
+  endpoints(router, '/history', { get: ['login', limits.api, withQuery(pageSchema, auth.listHistory)] });
+  endpoints(router, '/ticket', { post: ['login', limits.api, auth.createTicket] });
   return router;
 };

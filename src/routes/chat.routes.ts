@@ -1,7 +1,6 @@
 import { Router } from 'express';
 import type { ChatController } from '../controllers/chat.controller.ts';
 import type { RateLimits } from '../middleware/rateLimit.ts';
-import { requireActor } from '../middleware/requireActor.ts';
 import { withBody, withQuery } from '../middleware/withInput.ts';
 import {
   clearHistorySchema,
@@ -25,40 +24,40 @@ interface Parts {
 export const createChatRouter = ({ chat, limits: { api, sends } }: Parts): Router => {
   const router = Router();
 
-  endpoints(router, '/message', { post: [requireActor, sends, withBody(postMessageSchema, chat.sendMessage)] });
-  endpoints(router, '/batch', { post: [api, requireActor, withBody(batchSchema, chat.sendBatch)] });
+  endpoints(router, '/message', { post: ['chat', sends, withBody(postMessageSchema, chat.sendMessage)] });
+  endpoints(router, '/batch', { post: ['chat', api, withBody(batchSchema, chat.sendBatch)] });
 
   endpoints(router, '/sessions', {
-    get: [api, requireActor, withQuery(listChatsSchema, chat.listChats)],
-    post: [api, requireActor, withBody(createChatSchema, chat.createChat)],
+    get: ['read', api, withQuery(listChatsSchema, chat.listChats)],
+    post: ['chat', api, withBody(createChatSchema, chat.createChat)],
   });
   endpoints(router, '/sessions/:id', {
-    get: [api, requireActor, chat.getChat],
-    patch: [api, requireActor, withBody(updateChatSchema, chat.updateChat)],
-    delete: [api, requireActor, chat.deleteChat],
+    get: ['read', api, chat.getChat],
+    patch: ['chat', api, withBody(updateChatSchema, chat.updateChat)],
+    delete: ['chat', api, chat.deleteChat],
   });
   endpoints(router, '/sessions/:id/messages', {
-    get: [api, requireActor, withQuery(listMessagesSchema, chat.listMessages)],
+    get: ['read', api, withQuery(listMessagesSchema, chat.listMessages)],
   });
 
   endpoints(router, '/history', {
-    get: [api, requireActor, withQuery(historySchema, chat.history)],
-    delete: [api, requireActor, withQuery(clearHistorySchema, chat.clearHistory)],
+    get: ['read', api, withQuery(historySchema, chat.history)],
+    delete: ['chat', api, withQuery(clearHistorySchema, chat.clearHistory)],
   });
 
   endpoints(router, '/messages/:id', {
-    get: [api, requireActor, chat.getMessage],
-    patch: [requireActor, sends, withBody(editMessageSchema, chat.editMessage)],
-    delete: [api, requireActor, chat.deleteMessage],
+    get: ['read', api, chat.getMessage],
+    patch: ['chat', sends, withBody(editMessageSchema, chat.editMessage)],
+    delete: ['chat', api, chat.deleteMessage],
   });
   endpoints(router, '/messages/:id/regenerate', {
-    post: [requireActor, sends, withBody(regenerateSchema, chat.regenerate)],
+    post: ['chat', sends, withBody(regenerateSchema, chat.regenerate)],
   });
   endpoints(router, '/messages/:id/feedback', {
-    post: [api, requireActor, withBody(giveFeedbackSchema, chat.giveFeedback)],
+    post: ['chat', api, withBody(giveFeedbackSchema, chat.giveFeedback)],
   });
-  endpoints(router, '/messages/:id/stream', { get: [api, requireActor, withQuery(followSchema, chat.followReply)] });
-  endpoints(router, '/messages/:id/stop', { post: [api, requireActor, chat.stopReply] });
+  endpoints(router, '/messages/:id/stream', { get: ['read', api, withQuery(followSchema, chat.followReply)] });
+  endpoints(router, '/messages/:id/stop', { post: ['chat', api, chat.stopReply] });
 
   return router;
 };

@@ -1,16 +1,12 @@
-import type { RequestHandler, Router } from 'express';
-import { methodNotAllowed } from '../middleware/methodNotAllowed.ts';
+import type { IRouter } from 'express';
+import { addRoute, mount, type Endpoint, type Method } from '../middleware/routeTable.ts';
 
-const METHODS = ['get', 'post', 'patch', 'put', 'delete'] as const;
-type Method = (typeof METHODS)[number];
+export { mount, type Endpoint };
 
 /**
- * Adds one address with all of its methods; any other method is answered 405 with `Allow` (RFC 9110 §15.5.6).
- * @example endpoints(router, '/me', { get: [requireActor, auth.me], delete: [requireActor, auth.deleteMe] })
+ * Adds one address with all of its methods: for each who may use it (`services/auth/access.ts`), its limit, its handlers.
+ * Any other method is answered 405 with `Allow` (RFC 9110 §15.5.6).
+ * @example endpoints(router, '/me', { get: ['login', limits.api, auth.me], delete: ['login', limits.api, auth.deleteMe] })
  */
-export const endpoints = (router: Router, path: string, methods: Partial<Record<Method, RequestHandler[]>>): void => {
-  const route = router.route(path);
-  const known = METHODS.filter((method) => methods[method] !== undefined);
-  for (const method of known) route[method](...(methods[method] ?? []));
-  route.all(methodNotAllowed(known));
-};
+export const endpoints = (router: IRouter, path: string, methods: Partial<Record<Method, Endpoint>>): void =>
+  addRoute(router, path, methods);

@@ -4,7 +4,7 @@ import { endpoints } from './endpoints.ts';
 
 export const createHealthRouter = (health: HealthController): Router => {
   const router = Router();
-  endpoints(router, '/health', { get: [health.live] });
-  endpoints(router, '/health/ready', { get: [health.ready] });
+  endpoints(router, '/health', { get: ['public', health.live] });
+  endpoints(router, '/health/ready', { get: ['public', health.ready] });
   return router;
 };

@@ -1,31 +1,46 @@
 import { Router } from 'express';
+import type { AccountMailController } from '../controllers/accountMail.controller.ts';
+import type { AdminController } from '../controllers/admin.controller.ts';
 import type { AuthController } from '../controllers/auth.controller.ts';
 import type { ChatController } from '../controllers/chat.controller.ts';
+import type { KeysController } from '../controllers/keys.controller.ts';
 import type { ModelsController } from '../controllers/models.controller.ts';
 import type { SyncController } from '../controllers/sync.controller.ts';
+import type { UsageController } from '../controllers/usage.controller.ts';
 import { jsonBody } from '../middleware/jsonBody.ts';
 import type { RateLimits } from '../middleware/rateLimit.ts';
+import { createAdminRouter } from './admin.routes.ts';
 import { createAuthRouter, createTokenRouter } from './auth.routes.ts';
 import { createChatRouter } from './chat.routes.ts';
+import { mount } from './endpoints.ts';
+import { createKeysRouter } from './keys.routes.ts';
 import { createModelsRouter } from './models.routes.ts';
 import { createSyncRouter } from './sync.routes.ts';
+import { createUsageRouter } from './usage.routes.ts';
 
 export interface ApiParts {
   readonly auth: AuthController;
+  readonly accountMail: AccountMailController;
   readonly chat: ChatController;
   readonly sync: SyncController;
   readonly models: ModelsController;
+  readonly usage: UsageController;
+  readonly keys: KeysController;
+  readonly admin: AdminController;
   readonly limits: RateLimits;
 }
 
 /** The map of `/api`: each line hands a part of it to its own table. */
 export const createApiRouter = (parts: ApiParts): Router => {
   const router = Router();
-  router.use('/auth/token', createTokenRouter(parts));
+  mount(router, '/auth/token', createTokenRouter(parts));
   router.use(jsonBody);
-  router.use('/auth', createAuthRouter(parts));
-  router.use('/chat', createChatRouter(parts));
-  router.use(createSyncRouter(parts));
-  router.use(createModelsRouter(parts));
+  mount(router, '/auth', createAuthRouter(parts));
+  mount(router, '/chat', createChatRouter(parts));
+  mount(router, '/', createSyncRouter(parts));
+  mount(router, '/', createModelsRouter(parts));
+  mount(router, '/usage', createUsageRouter(parts));
+  mount(router, '/', createKeysRouter(parts));
+  mount(router, '/admin', createAdminRouter(parts));
   return router;
 };

@@ -1,7 +1,6 @@
 import { Router } from 'express';
 import type { ModelsController } from '../controllers/models.controller.ts';
 import type { RateLimits } from '../middleware/rateLimit.ts';
-import { requireActor } from '../middleware/requireActor.ts';
 import { endpoints } from './endpoints.ts';
 
 interface Parts {
@@ -11,6 +10,6 @@ interface Parts {
 
 export const createModelsRouter = ({ models, limits }: Parts): Router => {
   const router = Router();
-  endpoints(router, '/models', { get: [limits.api, requireActor, models.listModels] });
+  endpoints(router, '/models', { get: ['read', limits.api, models.listModels] });
   return router;
 };

@@ -1,7 +1,6 @@
 import { Router } from 'express';
 import type { SyncController } from '../controllers/sync.controller.ts';
 import type { RateLimits } from '../middleware/rateLimit.ts';
-import { requireActor } from '../middleware/requireActor.ts';
 import { withQuery } from '../middleware/withInput.ts';
 import { syncSchema } from '../schemas/sync.schemas.ts';
 import { endpoints } from './endpoints.ts';
@@ -13,6 +12,6 @@ interface Parts {
 
 export const createSyncRouter = ({ sync, limits }: Parts): Router => {
   const router = Router();
-  endpoints(router, '/sync', { get: [limits.api, requireActor, withQuery(syncSchema, sync.sync)] });
+  endpoints(router, '/sync', { get: ['read', limits.api, withQuery(syncSchema, sync.sync)] });
   return router;
 };

@@ -54,6 +54,8 @@ export const passwordField = z
 /** Cookies for browsers, or both tokens in the body for other clients. */
 const session = z.enum(['cookie', 'token']).default('cookie');
 const fullName = text(1, 100);
+/** What an earlier login on this device answered: so its user gets in whatever others try under the same name. */
+const deviceToken = z.string().max(128).optional();
 
 export const signupSchema = z
   .strictObject({
@@ -67,7 +69,7 @@ export const signupSchema = z
 export type Signup = z.output<typeof signupSchema>;
 
 export const loginSchema = z
-  .strictObject({ username: text(1, 254), password: passwordField, session })
+  .strictObject({ username: text(1, 254), password: passwordField, session, deviceToken })
   .meta({ id: 'Login' });
 export type LoginInput = z.output<typeof loginSchema>;
 
@@ -96,6 +98,7 @@ export const sessionSchema = z
     tokenType: z.literal('Bearer'),
     expiresIn: z.int().meta({ description: 'Seconds' }),
     refreshToken: z.string().optional(),
+    deviceToken: z.string().optional().meta({ description: 'To be kept on the device and sent with its next login' }),
   })
   .meta({ id: 'Session' });
 export type SessionView = z.infer<typeof sessionSchema>;

@@ -41,7 +41,8 @@ export const toChatView = (chat: Chat): ChatView => ({
   rev: chat.rev,
 });
 
-export const modelName = z.string().min(1).max(128);
+/** A slug, `auto`, `auto:fast`, `auto:cheap`, or several slugs with commas between them, any of which may answer. */
+export const modelName = z.string().min(1).max(512);
 const systemPrompt = text(1, SYSTEM_PROMPT_MAX_CHARS);
 
 export const whenBusy = z.enum(['queue', 'reject', 'interrupt']);
@@ -56,6 +57,9 @@ const sendFields = {
   model: modelName.optional(),
   whenBusy: whenBusy.optional(),
   systemPrompt: systemPrompt.optional(),
+  midStreamFailover: z.boolean().optional().meta({
+    description: 'Whether another model continues a reply that broke off; unset: as the server is configured',
+  }),
 };
 
 /** A send as every door takes it. */

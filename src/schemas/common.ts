@@ -50,6 +50,12 @@ export interface Page<T> {
   readonly nextCursor: string | null;
 }
 
+/** A page as clients see it. */
+export const pageView = <T, V>(page: Page<T>, toView: (item: T) => V): Page<V> => ({
+  items: page.items.map((item) => toView(item)),
+  nextCursor: page.nextCursor,
+});
+
 export const flag = z
   .enum(['true', 'false', '1', '0', ''])
   .transform((value) => value !== 'false' && value !== '0')

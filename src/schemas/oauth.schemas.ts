@@ -58,7 +58,13 @@ export const parseTokenForm = (form: unknown): TokenForm => {
 /** An error as OAuth clients understand it; null for those (limits, our own failures) that RFC 6749 has no word for. */
 export const toOAuthError = (error: unknown): OAuthErrorBody | null => {
   if (error instanceof OAuthError) return error.body;
-  for (const code of ['INVALID_CREDENTIALS', 'ACCOUNT_DISABLED', 'TOKEN_INVALID', 'TOKEN_REVOKED'] as const) {
+  for (const code of [
+    'INVALID_CREDENTIALS',
+    'ACCOUNT_DISABLED',
+    'EMAIL_NOT_VERIFIED',
+    'TOKEN_INVALID',
+    'TOKEN_REVOKED',
+  ] as const) {
     if (isAppError(error, code)) return { error: 'invalid_grant', error_description: error.message };
   }
   return null;

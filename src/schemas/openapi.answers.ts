@@ -1,10 +1,11 @@
 import { ERROR_CODES, errorSpec, type ErrorCode } from '../lib/errorCodes.ts';
 import { oauthErrorSchema } from './oauth.schemas.ts';
+import { openAiErrorSchema } from './openai.errors.ts';
 import type { MediaDoc, OperationDoc, Reference, ResponseDoc } from './openapi.document.ts';
 import type { Answer, Operation } from './openapi.operation.ts';
 import type { SchemaCollection } from './openapi.schemas.ts';
 
-const isApi = ({ path, tag }: Operation): boolean => path.startsWith('/api/') && tag !== 'Operations';
+const isApi = ({ path, tag }: Operation): boolean => /^\/(api|v1)\//.test(path) && tag !== 'Operations';
 
 /** The codes that follow from an operation's kind. */
 const commonErrors = (operation: Operation): readonly ErrorCode[] => {
@@ -22,7 +23,7 @@ const commonErrors = (operation: Operation): readonly ErrorCode[] => {
     ...(changes && !operation.isForm ? (['MALFORMED_JSON', 'UNSUPPORTED_MEDIA_TYPE'] as const) : []),
     ...(operation.auth === 'none'
       ? []
-      : (['UNAUTHENTICATED', 'TOKEN_EXPIRED', 'TOKEN_INVALID', 'TOKEN_REVOKED'] as const)),
+      : (['UNAUTHENTICATED', 'TOKEN_EXPIRED', 'TOKEN_INVALID', 'TOKEN_REVOKED', 'FORBIDDEN'] as const)),
   ];
 };
 
@@ -61,6 +62,7 @@ const problemResponses = (operation: Operation): OperationDoc['responses'] =>
 export const sharedResponses = (operations: readonly Operation[]): Readonly<Record<string, ResponseDoc>> => {
   const shared: Record<string, ResponseDoc> = {};
   for (const operation of operations) {
+    if (operation.isOpenAi) continue;
     const isReplaced = (status: number): boolean =>
       Object.hasOwn(operation.answers, status) || (operation.isForm === true && status === 400);
     for (const [status, codes] of refusalsOf(operation)) {
@@ -70,14 +72,45 @@ export const sharedResponses = (operations: readonly Operation[]): Readonly<Reco
   return shared;
 };
 
+const eventsOf = ({ isOpenAi }: Operation): string =>
+  isOpenAi ? 'OpenAI’s chunks, `[DONE]` last' : 'Events: see `x-events.sse`';
+
+/** What can go wrong at a door in OpenAI's shape; the SDKs go by the status. */
+const OPENAI_REFUSALS: Readonly<Record<number, string>> = {
+  400: '`invalid_value` names the field in `param`; `context_length_exceeded`; `model_refused`',
+  401: '`invalid_api_key`',
+  403: 'The API key does not have the scope, or the page’s origin is not allowed',
+  404: '`model_not_found`',
+  413: '`request_too_large`',
+  415: 'The body must be JSON in UTF-8',
+  429: '`rate_limit_exceeded`, `insufficient_quota`',
+  500: '`internal_error`',
+  502: '`bad_gateway`: the models that were asked did not answer well',
+  503: '`overloaded`: no model is available, or the server is restarting',
+  504: '`timeout`: the models that were asked did not answer in time',
+};
+const STATUSES_OF_READS = new Set(['401', '403', '404', '429', '500', '503']);
+
+const openAiRefusals = ({ method }: Operation, schemas: SchemaCollection): OperationDoc['responses'] =>
+  Object.fromEntries(
+    Object.entries(OPENAI_REFUSALS)
+      .filter(([status]) => method === 'post' || STATUSES_OF_READS.has(status))
+      .map(([status, description]): readonly [string, ResponseDoc] => [
+        status,
+        {
+          description,
+          headers: headerRefs(['X-Request-Id', ...(['429', '503'].includes(status) ? ['Retry-After'] : [])]),
+          content: { 'application/json': { schema: schemas.output(openAiErrorSchema) } },
+        },
+      ]),
+  );
+
 const goodResponse = (answer: Answer, operation: Operation, schemas: SchemaCollection): ResponseDoc => {
   const { schema, mediaType, isEventStream, headers = [] } = answer;
   const content: Record<string, MediaDoc> = {
     ...(schema ? { 'application/json': { schema: schemas.output(schema) } } : {}),
     ...(mediaType ? { [mediaType]: {} } : {}),
-    ...(isEventStream
-      ? { 'text/event-stream': { schema: { type: 'string', description: 'Events: see `x-events.sse`' } } }
-      : {}),
+    ...(isEventStream ? { 'text/event-stream': { schema: { type: 'string', description: eventsOf(operation) } } } : {}),
   };
   return {
     description: answer.description,
@@ -88,7 +121,9 @@ const goodResponse = (answer: Answer, operation: Operation, schemas: SchemaColle
 
 /** Every answer of an operation, good and bad, by status. */
 export const responsesOf = (operation: Operation, schemas: SchemaCollection): OperationDoc['responses'] => {
-  const responses: Record<string, ResponseDoc | Reference> = { ...problemResponses(operation) };
+  const responses: Record<string, ResponseDoc | Reference> = {
+    ...(operation.isOpenAi ? openAiRefusals(operation, schemas) : problemResponses(operation)),
+  };
   if (operation.isForm) {
     responses['400'] = {
       description: 'RFC 6749 §5.2',

@@ -10,6 +10,7 @@ import {
   updateMeSchema,
   userSchema,
 } from './auth.schemas.ts';
+import { verificationSentSchema } from './accountMail.schemas.ts';
 import { tokenFormSchema, tokenResponseSchema } from './oauth.schemas.ts';
 import type { Operation } from './openapi.operation.ts';
 
@@ -32,7 +33,14 @@ export const authOperations: readonly Operation[] = [
     auth: 'none',
     body: signupSchema,
     example: { username: 'ada', email: 'ada@example.com', password: 'Analytical-1843' },
-    answers: { 201: { description: 'The account, logged in', schema: sessionSchema, headers: setsCookies } },
+    answers: {
+      201: { description: 'The account, logged in', schema: sessionSchema, headers: setsCookies },
+      202: {
+        description:
+          'With `REQUIRE_EMAIL_VERIFICATION`: a mail tells how it goes on, also when the address has an account',
+        schema: verificationSentSchema,
+      },
+    },
     errors: ['USERNAME_TAKEN', 'EMAIL_TAKEN'],
   },
   {
@@ -46,7 +54,7 @@ export const authOperations: readonly Operation[] = [
     body: loginSchema,
     example: { username: 'ada', password: 'Analytical-1843' },
     answers: { 200: { description: 'A new login', schema: sessionSchema, headers: setsCookies } },
-    errors: ['INVALID_CREDENTIALS', 'ACCOUNT_DISABLED'],
+    errors: ['INVALID_CREDENTIALS', 'TOO_MANY_FAILURES', 'ACCOUNT_DISABLED', 'EMAIL_NOT_VERIFIED'],
   },
   {
     id: 'token',
@@ -105,12 +113,12 @@ export const authOperations: readonly Operation[] = [
     path: '/api/auth/me',
     tag: 'Accounts',
     summary: 'Change the profile',
-    description: 'A new e-mail address needs `currentPassword`.',
+    description: 'A new e-mail address needs `currentPassword`, and is to be verified anew.',
     auth: 'user',
     body: updateMeSchema,
     example: { fullName: 'Ada Lovelace' },
     answers: { 200: { description: 'The account as it is now', schema: me } },
-    errors: ['USERNAME_TAKEN', 'EMAIL_TAKEN', 'INVALID_CREDENTIALS'],
+    errors: ['USERNAME_TAKEN', 'EMAIL_TAKEN', 'INVALID_CREDENTIALS', 'TOO_MANY_FAILURES'],
   },
   {
     id: 'deleteMe',
@@ -122,7 +130,7 @@ export const authOperations: readonly Operation[] = [
     body: deleteMeSchema,
     example: { password: 'Analytical-1843' },
     answers: { 204: { description: 'Gone, and with it every chat, message and login', headers: setsCookies } },
-    errors: ['INVALID_CREDENTIALS'],
+    errors: ['INVALID_CREDENTIALS', 'TOO_MANY_FAILURES'],
   },
   {
     id: 'createTicket',

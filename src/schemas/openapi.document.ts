@@ -54,7 +54,10 @@ export interface OpenApiDocument {
 export const TAGS: OpenApiDocument['tags'] = [
   { name: 'Chat', description: 'Chats, messages, and the replies to them' },
   { name: 'Models', description: 'Who answers' },
+  { name: 'OpenAI', description: 'For clients that were made for OpenAI’s API' },
+  { name: 'Usage', description: 'Tokens, cost and quotas' },
   { name: 'Accounts', description: 'Signing up, logging in, tokens' },
+  { name: 'Administration', description: 'Users and what happened to their accounts, for admins' },
   { name: 'Operations', description: 'Health and documentation' },
 ];
 
@@ -71,7 +74,7 @@ export const HEADERS: OpenApiDocument['components']['headers'] = {
 };
 
 export const SECURITY: OpenApiDocument['components']['securitySchemes'] = {
-  bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'The access token' },
+  bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'The access token, or an API key' },
   cookie: {
     type: 'apiKey',
     in: 'cookie',

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { ErrorCode } from '../lib/errorCodes.ts';
 
-export type Tag = 'Accounts' | 'Chat' | 'Models' | 'Operations';
+export type Tag = 'Accounts' | 'Administration' | 'Chat' | 'Models' | 'OpenAI' | 'Operations' | 'Usage';
 
 /** One good answer of an operation. */
 export interface Answer {
@@ -33,6 +33,8 @@ export interface Operation {
   readonly body?: z.ZodType;
   /** A form instead of JSON, and then errors in OAuth's shape besides problems. */
   readonly isForm?: boolean;
+  /** Errors in OpenAI's shape instead of problems. */
+  readonly isOpenAi?: boolean;
   /** A body that works when pasted; shown by the documentation. */
   readonly example?: Readonly<Record<string, unknown>>;
   readonly answers: Readonly<Record<number, Answer>>;

@@ -1,3 +1,5 @@
+import { accountMailOperations } from './openapi.accountMail.ts';
+import { adminOperations } from './openapi.admin.ts';
 import { authOperations } from './openapi.auth.ts';
 import { responsesOf, sharedResponses } from './openapi.answers.ts';
 import { chatOperations } from './openapi.chat.ts';
@@ -11,10 +13,13 @@ import {
   type ParameterDoc,
 } from './openapi.document.ts';
 import { buildEvents } from './openapi.events.ts';
+import { loginOperations } from './openapi.logins.ts';
+import { openAiOperations } from './openapi.openai.ts';
 import type { Operation } from './openapi.operation.ts';
 import { createSchemaCollection, type SchemaCollection } from './openapi.schemas.ts';
 import { syncOperations } from './openapi.sync.ts';
 import { systemOperations } from './openapi.system.ts';
+import { usageOperations } from './openapi.usage.ts';
 import { problemSchema } from './problem.ts';
 
 export type { OpenApiDocument, OperationDoc, ResponseDoc } from './openapi.document.ts';
@@ -26,7 +31,12 @@ export const OPERATIONS: readonly Operation[] = [
   ...chatOperations,
   ...controlOperations,
   ...syncOperations,
+  ...usageOperations,
   ...authOperations,
+  ...accountMailOperations,
+  ...loginOperations,
+  ...adminOperations,
+  ...openAiOperations,
   ...systemOperations,
 ];
 

@@ -20,6 +20,10 @@ export interface ServiceEvents {
   chatDeleted: { readonly ownerId: string; readonly chatId: string };
   /** The login's tokens are no good any more, whatever their expiry. */
   loginEnded: { readonly ownerId: string; readonly loginId: string };
+  /** The API key is no good any more. */
+  keyEnded: { readonly ownerId: string; readonly keyId: string };
+  /** What the account may do has changed. */
+  roleChanged: { readonly ownerId: string };
   /** Every way in has ended: the account was deleted or disabled. */
   accountEnded: { readonly ownerId: string };
 }

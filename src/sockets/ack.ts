@@ -8,6 +8,7 @@ import type { Metrics } from '../lib/metrics.ts';
 import { requestContext } from '../lib/requestContext.ts';
 import { parseInput, toProblem } from '../schemas/problem.ts';
 import type { Ack, ClientEventName } from '../schemas/socketEvents.ts';
+import { checkAccess, isAccess, type Access } from '../services/auth/access.ts';
 import type { Actor } from '../services/auth/actor.ts';
 import type { LiveClient } from './liveClient.ts';
 
@@ -25,16 +26,32 @@ export interface EventContext {
   readonly whenDrained: WhenDrained;
 }
 
-/** Answers one event: what it returns goes into the ack, what it throws becomes the ack's problem. */
-export type EventHandler = (actor: Actor, payload: unknown, context: EventContext) => Promise<object>;
+/** Answers one event: what `run` returns goes into the ack, what it throws becomes the ack's problem. */
+export interface EventHandler {
+  /** Who may ask; everybody at a live door is somebody. */
+  readonly access: EventAccess;
+  readonly run: (actor: Actor, payload: unknown, context: EventContext) => Promise<object>;
+}
+
+export type EventAccess = Extract<Access, 'login' | 'read' | 'chat'>;
 
 export type EventHandlers = Readonly<Record<ClientEventName, EventHandler>>;
 
-/** A handler that gets its payload checked. */
-export const handle =
-  <T>(schema: z.ZodType<T>, fn: (actor: Actor, input: T, context: EventContext) => Promise<object>): EventHandler =>
-  (actor, payload, context) =>
-    fn(actor, parseInput(schema, payload ?? {}), context);
+/** A handler for those that the policy allows, which gets its payload checked. */
+export const handle = <T>(
+  access: EventAccess,
+  schema: z.ZodType<T>,
+  fn: (actor: Actor, input: T, context: EventContext) => Promise<object>,
+): EventHandler => ({
+  access,
+  run: (actor, payload, context) => fn(actor, parseInput(schema, payload ?? {}), context),
+});
+
+/** @throws Error naming an event that declares no policy */
+const assertPolicies = (handlers: DoorEvents['handlers']): void => {
+  const open = Object.keys(handlers).find((event) => !isAccess(handlers[event]?.access));
+  if (open !== undefined) throw new Error(`the event ${open} declares no policy`);
+};
 
 /** What clients may ask at a door, by name, and what is special about some of it. */
 export interface DoorEvents {
@@ -73,6 +90,7 @@ export type Guard = (asked: Asked) => Promise<void>;
  */
 export const createGuard = (options: GuardOptions): Guard => {
   const { handlers, refresh, ping, checkLimit, method, clock, logger, metrics } = options;
+  assertPolicies(handlers);
   const log = logger.child('sockets');
   const handlerOf = (event: string): EventHandler | undefined =>
     Object.hasOwn(handlers, event) ? handlers[event] : undefined;
@@ -88,7 +106,8 @@ export const createGuard = (options: GuardOptions): Guard => {
       throw new AppError('TOKEN_EXPIRED');
     }
     if (event !== ping) await checkLimit(actor, event);
-    return handler(actor, payload, context);
+    checkAccess(actor, handler.access);
+    return handler.run(actor, payload, context);
   };
 
   const fail = (error: unknown, requestId: string, ack: Ack): number => {

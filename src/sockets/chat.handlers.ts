@@ -30,7 +30,7 @@ type Follower = Pick<EventContext, 'socket' | 'whenDrained'>;
 
 /** Sends this socket alone what it misses of a reply, as fast as it reads, and follows the reply to its end. */
 const followAlone = async ({ socket, whenDrained }: Follower, reply: ReplyHandle, offset: number): Promise<void> => {
-  for await (const event of reply.follow(offset, socket.data.gone)) {
+  for await (const event of reply.follow(offset, socket.data.departure.signal)) {
     for (const piece of inPieces(event)) await whenDrained(() => emitReplyEvent(socket, piece));
   }
 };
@@ -48,23 +48,23 @@ const catchUpWithRoom = (socket: LiveClient, reply: ReplyHandle, range: { from: 
 };
 
 export const createChatHandlers = ({ chat, authenticateToken, roomPosition }: ChatHandlersOptions): EventHandlers => ({
-  'chat:send': handle(clientEvents['chat:send'], async (actor, input) =>
+  'chat:send': handle('chat', clientEvents['chat:send'], async (actor, input) =>
     toSendAck(await chat.sendMessage(actor, input)),
   ),
 
-  'chat:regenerate': handle(clientEvents['chat:regenerate'], async (actor, { messageId, ...input }) =>
+  'chat:regenerate': handle('chat', clientEvents['chat:regenerate'], async (actor, { messageId, ...input }) =>
     toSendAck(await chat.regenerate(actor, messageId, input)),
   ),
 
-  'chat:edit': handle(clientEvents['chat:edit'], async (actor, { messageId, ...input }) =>
+  'chat:edit': handle('chat', clientEvents['chat:edit'], async (actor, { messageId, ...input }) =>
     toSendAck(await chat.editMessage(actor, messageId, input)),
   ),
 
-  'chat:batch': handle(clientEvents['chat:batch'], async (actor, batch) => ({
+  'chat:batch': handle('chat', clientEvents['chat:batch'], async (actor, batch) => ({
     results: await chat.sendBatch(actor, batch),
   })),
 
-  'chat:resume': handle(clientEvents['chat:resume'], async (actor, { messageId, offset }, context) => {
+  'chat:resume': handle('read', clientEvents['chat:resume'], async (actor, { messageId, offset }, context) => {
     const reply = await chat.getReply(actor, messageId);
     const { status, content } = reply.current();
     context.afterAck(() => {
@@ -76,7 +76,7 @@ export const createChatHandlers = ({ chat, authenticateToken, roomPosition }: Ch
     return { status, length: content.length };
   }),
 
-  'chat:stop': handle(clientEvents['chat:stop'], async (actor, { messageId }): Promise<SendAck> => {
+  'chat:stop': handle('chat', clientEvents['chat:stop'], async (actor, { messageId }): Promise<SendAck> => {
     const stopped = await chat.stopReply(actor, messageId);
     return {
       chatId: stopped.chatId,
@@ -88,26 +88,28 @@ export const createChatHandlers = ({ chat, authenticateToken, roomPosition }: Ch
     };
   }),
 
-  'chat:sessions': handle(clientEvents['chat:sessions'], async (actor, query) =>
+  'chat:sessions': handle('read', clientEvents['chat:sessions'], async (actor, query) =>
     pageView(await chat.listChats(actor, query), toChatView),
   ),
 
-  'chat:history': handle(clientEvents['chat:history'], async (actor, { chatId, ...query }) =>
+  'chat:history': handle('read', clientEvents['chat:history'], async (actor, { chatId, ...query }) =>
     pageView(await chat.listMessages(actor, chatId, query), toMessageView),
   ),
 
-  'chat:rename': handle(clientEvents['chat:rename'], async (actor, { chatId, title }) => ({
+  'chat:rename': handle('chat', clientEvents['chat:rename'], async (actor, { chatId, title }) => ({
     chat: toChatView(await chat.updateChat(actor, chatId, { title })),
   })),
 
-  'chat:delete': handle(clientEvents['chat:delete'], async (actor, { chatId }) => {
+  'chat:delete': handle('chat', clientEvents['chat:delete'], async (actor, { chatId }) => {
     await chat.deleteChat(actor, chatId);
     return {};
   }),
 
-  'chat:sync': handle(clientEvents['chat:sync'], async (actor, query) => toSyncView(await chat.sync(actor, query))),
+  'chat:sync': handle('read', clientEvents['chat:sync'], async (actor, query) =>
+    toSyncView(await chat.sync(actor, query)),
+  ),
 
-  'auth:refresh': handle(clientEvents['auth:refresh'], async (actor, { token }, { socket }) => {
+  'auth:refresh': handle('read', clientEvents['auth:refresh'], async (actor, { token }, { socket }) => {
     const next = await authenticateToken(token);
     if (next.userId !== actor.userId)
       throw new AppError('FORBIDDEN', { detail: 'The token belongs to another account' });

@@ -20,15 +20,16 @@ export interface Admitted {
 /**
  * Who may come in at a live door. CORS does not cover WebSockets, so a foreign page is refused here; and as a browser
  * sends cookies from any page, a request with nothing but a cookie must say that it comes from an allowed one.
+ * @param request undefined: it is not known any more, and tells nothing
  * @throws AppError `SHUTTING_DOWN`, `ORIGIN_NOT_ALLOWED`, `UNAUTHENTICATED`, `TOKEN_…`, `RATE_LIMITED`
  */
-export type Gate = (request: IncomingMessage, credentials: RequestCredentials | null) => Promise<Admitted>;
+export type Gate = (request: IncomingMessage | undefined, credentials: RequestCredentials | null) => Promise<Admitted>;
 
 export const createGate =
   ({ authenticate, isOwnRequest, connections, isClosing }: GateOptions): Gate =>
   async (request, credentials) => {
     if (isClosing()) throw new AppError('SHUTTING_DOWN', { retryAfterMs: 1000 });
-    const isOwn = isOwnRequest(request);
+    const isOwn = request === undefined ? null : isOwnRequest(request);
     if (isOwn === false) throw new AppError('ORIGIN_NOT_ALLOWED');
     if (credentials === null) throw new AppError('UNAUTHENTICATED');
     if (credentials.via === 'cookie' && isOwn !== true) throw new AppError('ORIGIN_NOT_ALLOWED');

@@ -4,6 +4,8 @@ import { toProblem } from '../schemas/problem.ts';
 import type { RequestCredentials } from '../services/auth/index.ts';
 import type { ChatSocket } from './chatSocket.ts';
 import type { Admitted, Gate } from './gate.ts';
+import { Departure } from './liveClient.ts';
+import { requestOf } from './socketIo.requests.ts';
 
 export interface HandshakeOptions {
   readonly gate: Gate;
@@ -27,18 +29,20 @@ export const createHandshake = ({ gate, readCookieToken }: HandshakeOptions) => 
   const credentialsOf = (socket: ChatSocket): RequestCredentials | null => {
     const token = authToken(socket.handshake.auth);
     if (token !== undefined) return { via: 'bearer', token };
-    const cookie = readCookieToken(socket.request);
+    const request = requestOf(socket);
+    const cookie = request && readCookieToken(request);
     return cookie === undefined ? null : { via: 'cookie', token: cookie };
   };
 
-  const identify = (socket: ChatSocket): Promise<Admitted> => gate(socket.request, credentialsOf(socket));
+  const identify = (socket: ChatSocket): Promise<Admitted> => gate(requestOf(socket), credentialsOf(socket));
 
   return (socket: ChatSocket, next: (error?: Error) => void): void => {
-    const requestId = chooseRequestId(socket.request.headers['x-request-id']);
+    const requestId = chooseRequestId(requestOf(socket)?.headers['x-request-id']);
     Promise.try(identify, socket).then(
       ({ actor, leave }) => {
         socket.data.actor = actor;
         socket.data.isExpiryTold = false;
+        socket.data.departure = new Departure();
         socket.data.leave = leave;
         // A credential is not kept for as long as its socket lives, nor is the memory it takes.
         socket.handshake.auth = {};

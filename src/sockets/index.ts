@@ -8,7 +8,7 @@ import { pingSchema } from '../schemas/rawFrames.ts';
 import type { AuthService, RequestCredentials } from '../services/auth/index.ts';
 import type { ChatService } from '../services/chat/index.ts';
 import type { EventBus } from '../services/events.ts';
-import { enforceLimit, userKey, type Limits } from '../services/limits/index.ts';
+import { actorKey, enforceLimit, type Limits } from '../services/limits/index.ts';
 import { createGuard, handle, type DoorEvents } from './ack.ts';
 import { createChatHandlers } from './chat.handlers.ts';
 import { startFanout } from './fanout.ts';
@@ -34,8 +34,8 @@ export interface SocketsOptions {
   readonly metrics: Metrics;
 }
 
-/** What clients may ask at each live door. What begins a reply is counted inside its use case, all else here. */
-const createDoorEvents = (
+/** What clients may ask at each live door, and who. What begins a reply is counted inside its use case, all else here. */
+export const createDoorEvents = (
   { chat, auth, limits }: SocketsOptions,
   roomPosition: (messageId: string) => number | null,
 ): { readonly socketIo: DoorEvents; readonly raw: DoorEvents } => {
@@ -47,7 +47,7 @@ const createDoorEvents = (
   const countAllBut =
     (...begins: readonly string[]): DoorEvents['checkLimit'] =>
     async (actor, event) => {
-      if (!begins.includes(event)) await enforceLimit(limits.api, userKey(actor.userId));
+      if (!begins.includes(event)) await enforceLimit(limits.api, actorKey(actor));
     };
   return {
     socketIo: {
@@ -62,7 +62,7 @@ const createDoorEvents = (
         resume: handlers['chat:resume'],
         stop: handlers['chat:stop'],
         refresh: handlers['auth:refresh'],
-        ping: handle(pingSchema, () => Promise.resolve({})),
+        ping: handle('read', pingSchema, () => Promise.resolve({})),
       },
       refresh: 'refresh',
       ping: 'ping',

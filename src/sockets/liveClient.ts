@@ -6,8 +6,30 @@ export interface SocketData {
   actor: Actor;
   /** Whether the client was told that its token ends soon. */
   isExpiryTold: boolean;
+  /** Whether the client is gone, and how to hear of it. */
+  departure: Departure;
+}
+
+/**
+ * When a client goes. The signal is made for the first who asks: most clients never follow anything by themselves, and each
+ * signal takes half a kilobyte for as long as its client is connected.
+ */
+export class Departure {
+  isOver = false;
+  #controller: AbortController | null = null;
+
   /** Aborted when the client is gone. */
-  readonly gone: AbortSignal;
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.isOver) this.#controller.abort();
+    return this.#controller.signal;
+  }
+
+  /** The client is gone. */
+  end(): void {
+    this.isOver = true;
+    this.#controller?.abort();
+  }
 }
 
 /** A client at a live door: a Socket.IO socket, or a raw WebSocket. */

@@ -39,6 +39,7 @@ export const watchLogins = ({ doors, events, clock }: LoginWatchOptions): (() =>
     events.subscribe('loginEnded', ({ ownerId, loginId }) =>
       endWhere(ownerId, ({ data }) => data.actor.loginId === loginId),
     ),
+    events.subscribe('keyEnded', ({ ownerId, keyId }) => endWhere(ownerId, ({ data }) => data.actor.keyId === keyId)),
     events.subscribe('accountEnded', ({ ownerId }) => endWhere(ownerId, () => true)),
   ];
   const expiry = setInterval(() => {

@@ -2,7 +2,7 @@ import type { WebSocket } from 'ws';
 import { eventFrame } from '../schemas/rawFrames.ts';
 import type { Actor } from '../services/auth/index.ts';
 import type { WhenDrained } from './ack.ts';
-import type { LiveClient } from './liveClient.ts';
+import { Departure, type LiveClient } from './liveClient.ts';
 import { CLOSE, closeWebSocket, FRAME_COST_BYTES, MAX_QUEUE_BYTES } from './outbound.ts';
 
 /** A raw WebSocket of a user. */
@@ -33,7 +33,7 @@ export interface RawConnectionOptions {
  * the process. So what waits can be counted, bounded and thrown away; in the socket's own buffer it could not.
  */
 export const createRawConnection = ({ ws, actor, now, onSlow }: RawConnectionOptions): RawConnection => {
-  const gone = new AbortController();
+  const departure = new Departure();
   let waiting: string[] = [];
   let waitingBytes = 0;
   let isBusy = false;
@@ -59,19 +59,19 @@ export const createRawConnection = ({ ws, actor, now, onSlow }: RawConnectionOpt
 
   const end = (): void => {
     waiting = [];
-    gone.abort();
+    departure.end();
     wakeDrained();
   };
 
   const close = (code: number, reason: string): void => {
-    if (gone.signal.aborted) return;
+    if (departure.isOver) return;
     for (const frame of waiting) ws.send(frame);
     end();
     closeWebSocket(ws, code, reason);
   };
 
   const send = (frame: string): void => {
-    if (gone.signal.aborted) return;
+    if (departure.isOver) return;
     waiting.push(frame);
     if (!isBusy) {
       flush();
@@ -90,13 +90,13 @@ export const createRawConnection = ({ ws, actor, now, onSlow }: RawConnectionOpt
       onDrained.push(() => resolve(null));
       await promise;
     }
-    gone.signal.throwIfAborted();
+    departure.signal.throwIfAborted();
     work();
   };
 
   return {
     ws,
-    data: { actor, isExpiryTold: false, gone: gone.signal },
+    data: { actor, isExpiryTold: false, departure },
     emit: (event, ...payload) => send(eventFrame(event, ...payload)),
     send,
     whenDrained,

@@ -42,7 +42,7 @@ const createRooms = () => {
     enter: (ownerId: string, connection: RawConnection): void => {
       const room = rooms.get(ownerId) ?? new Set();
       rooms.set(ownerId, room.add(connection));
-      connection.data.gone.addEventListener('abort', () => {
+      connection.data.departure.signal.addEventListener('abort', () => {
         room.delete(connection);
         if (room.size === 0) rooms.delete(ownerId);
       });
@@ -59,7 +59,7 @@ const attach = (connection: RawConnection, { guard, clock, logger }: RawWebSocke
   };
   ws.on('message', (bytes: RawData, isBinary: boolean) => {
     heard();
-    if (data.gone.aborted || !Buffer.isBuffer(bytes)) return;
+    if (data.departure.isOver || !Buffer.isBuffer(bytes)) return;
     const frame = readFrame(bytes, isBinary);
     void guard({
       socket: connection,

@@ -9,6 +9,7 @@ import { createHandshake, type HandshakeOptions } from './handshake.ts';
 import type { LiveDoor } from './liveClient.ts';
 import { MAX_FRAME_BYTES } from './outbound.ts';
 import { createBacklog, type Backlog } from './socketIo.backlog.ts';
+import { createForgetRequest } from './socketIo.requests.ts';
 
 /** A client that vanished without a word is gone after both together. */
 const PING_INTERVAL_MS = 25_000;
@@ -61,16 +62,18 @@ export const startSocketIo = (options: SocketIoOptions): LiveDoor => {
     logger.info('client dropped', { door: 'socket.io', reason: 'slow', userId, queuedBytes });
   });
 
+  const forgetRequest = createForgetRequest(io.engine);
+  const onError = (error: Error): void => logger.warn('socket error', { err: error });
+
   io.use(createHandshake(options));
   io.on('connection', (socket: ChatSocket) => {
-    const gone = new AbortController();
-    socket.data = { ...socket.data, gone: gone.signal };
+    forgetRequest(socket);
     socket.on('disconnect', () => {
-      gone.abort();
+      socket.data.departure.end();
       socket.data.leave();
       backlog.forget(socket.conn);
     });
-    socket.on('error', (error: Error) => logger.warn('socket error', { err: error }));
+    socket.on('error', onError);
     void socket.join(userRoom(socket.data.actor.ownerId));
     backlog.watch(socket.conn);
     attach(socket, guard, backlog);

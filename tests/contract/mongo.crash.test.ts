@@ -4,7 +4,7 @@ import { newId } from '../../src/lib/ids.ts';
 import { createLogger } from '../../src/lib/logger.ts';
 import { StoreUnavailableError } from '../../src/models/errors.ts';
 import { openMongoStores } from '../../src/models/mongo/index.ts';
-import type { NewTurn, Stores } from '../../src/models/stores.ts';
+import type { NewTurn, Stores, UsageBatch } from '../../src/models/stores.ts';
 import { HOW_TO_GET_MONGODB, startMongodb } from '../support/mongodb.ts';
 import { waitFor } from '../support/waitFor.ts';
 import { canProxy, startWireProxy, type WireProxy } from '../support/wireProxy.ts';
@@ -20,6 +20,7 @@ import {
   storeTurn,
   times,
 } from './stores/rows.ts';
+import { newRecord } from './stores/usageRows.ts';
 
 const logger = createLogger({ level: 'error', service: 'contract', format: 'text', stream: process.stderr });
 const mongodb = await startMongodb();
@@ -88,6 +89,26 @@ const SCENARIOS: readonly Scenario<unknown>[] = [
     act: (stores, turn) => stores.messages.appendTurn(turn),
     look: turnState,
     minWrites: 4,
+  }),
+  scenario<UsageBatch>({
+    name: 'appendUsage of two owners’ records, one of them on two days',
+    prepare: () => {
+      const [one, other] = [newId(), newId()];
+      const records = [newRecord(one), newRecord(one), newRecord(one, { at: at(86_400_000) }), newRecord(other)];
+      return Promise.resolve({ nodeId: newId(), number: 1, records, released: [] });
+    },
+    act: (stores, batch) => stores.usage.appendUsage(batch),
+    look: async (stores, { records }) => {
+      const owners = [...new Set(records.map(({ ownerId }) => ownerId))];
+      const everything = { from: new Date(0), to: at(1e12), after: null, limit: 10 };
+      return Promise.all(
+        owners.map(async (ownerId) => ({
+          records: (await stores.usage.listUsage(ownerId, everything)).length,
+          days: await stores.usage.listUsageDays(ownerId, '2000-01-01', '2099-01-01'),
+        })),
+      );
+    },
+    minWrites: 5,
   }),
   scenario<NewTurn>({
     name: 'settleReply',

@@ -9,14 +9,19 @@ import { newId } from '../../src/lib/ids.ts';
 import { openMongoStores } from '../../src/models/mongo/index.ts';
 import type { Stores } from '../../src/models/stores.ts';
 import { HOW_TO_GET_MONGODB, startMongodb } from '../support/mongodb.ts';
+import { accountStoreContract } from './stores/accountStore.contract.ts';
+import { apiKeyStoreContract } from './stores/apiKeyStore.contract.ts';
+import { auditStoreContract } from './stores/auditStore.contract.ts';
 import { branchStoreContract } from './stores/branchStore.contract.ts';
 import { chainOf, newChat } from './stores/rows.ts';
 import { chatStoreContract } from './stores/chatStore.contract.ts';
 import { loginStoreContract } from './stores/loginStore.contract.ts';
+import { mailTokenStoreContract } from './stores/mailTokens.contract.ts';
 import { messageStoreContract, type LongChat } from './stores/messageStore.contract.ts';
 import { replyStoreContract } from './stores/replyStore.contract.ts';
 import { syncStoreContract } from './stores/syncStore.contract.ts';
 import { turnStoreContract } from './stores/turnStore.contract.ts';
+import { usageStoreContract } from './stores/usage.contract.ts';
 import { userStoreContract } from './stores/userStore.contract.ts';
 
 const logger = createLogger({ level: 'error', service: 'contract', format: 'text', stream: process.stderr });
@@ -26,12 +31,17 @@ const mongodb = await startMongodb();
 const contract = (open: () => Promise<Stores>, makeLongChat?: LongChat): void => {
   describe('UserStore', () => userStoreContract(open));
   describe('LoginStore', () => loginStoreContract(open));
+  describe('UserStore and LoginStore: accounts', () => accountStoreContract(open));
+  describe('ApiKeyStore', () => apiKeyStoreContract(open));
+  describe('MailTokenStore', () => mailTokenStoreContract(open));
+  describe('AuditStore', () => auditStoreContract(open));
   describe('ChatStore', () => chatStoreContract(open));
   describe('MessageStore: turns', () => turnStoreContract(open));
   describe('MessageStore: reading', () => messageStoreContract(open, makeLongChat));
   describe('MessageStore: replies', () => replyStoreContract(open));
   describe('MessageStore: branches', () => branchStoreContract(open));
   describe('SyncStore', () => syncStoreContract(open, makeLongChat));
+  describe('UsageStore', () => usageStoreContract(open));
 };
 
 describe('sqlite', () => {

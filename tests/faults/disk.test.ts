@@ -69,7 +69,7 @@ describe('a disk', () => {
         disk.remove();
       }
     },
-    60_000,
+    180_000,
   );
 
   (hasStrace ? test : test.skip)(
@@ -82,6 +82,6 @@ describe('a disk', () => {
       expect(await world.nodes[0]!.stop()).toMatchObject({ code: 0 });
       expect(integrityOf(world.nodes[0]!.dataDir)).toEqual(SOUND);
     },
-    60_000,
+    180_000,
   );
 });

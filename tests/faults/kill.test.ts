@@ -1,23 +1,20 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { createFaultWorld, integrityOf, SOUND, type FaultWorld } from '../support/faults/faultWorld.ts';
 import { runRandomKills } from '../support/faults/kills.ts';
-import { describeOnEachDatabase } from '../support/databases.ts';
 import { seedOf } from '../support/random.ts';
 
 let world: FaultWorld;
 afterEach(() => world.dispose());
 
-await describeOnEachDatabase((database) => {
-  describe('a process killed at random instants', () => {
-    test('while six clients write over three doors, loses, doubles and takes back nothing', async () => {
-      const seed = seedOf(`random kills on ${database.name}`);
-      world = await createFaultWorld({ seed, env: database.env() });
-      const kills = database.name === 'SQLite' ? 20 : 5;
-      const report = await runRandomKills(world, { seed, kills, clients: 6 });
-      expect(report.violations).toEqual([]);
-      expect(report.runningAtKills).toBeGreaterThan(0);
-      expect(await world.nodes[0]!.stop()).toMatchObject({ code: 0 });
-      if (database.name === 'SQLite') expect(integrityOf(world.nodes[0]!.dataDir)).toEqual(SOUND);
-    }, 300_000);
-  });
+/** On MongoDB clients wait for a dead node's leases to end, after each kill: `npm run faults` does that. */
+describe('a process killed at random instants', () => {
+  test('while six clients write over three doors, loses, doubles and takes back nothing', async () => {
+    const seed = seedOf('random kills');
+    world = await createFaultWorld({ seed });
+    const report = await runRandomKills(world, { seed, kills: 5, clients: 6 });
+    expect(report.violations).toEqual([]);
+    expect(report.runningAtKills).toBeGreaterThan(0);
+    expect(await world.nodes[0]!.stop()).toMatchObject({ code: 0 });
+    expect(integrityOf(world.nodes[0]!.dataDir)).toEqual(SOUND);
+  }, 300_000);
 });

@@ -33,9 +33,20 @@ const has = (client: FaultClient, kind: Entry['kind']): boolean =>
   client.history.entries.some((entry) => entry.kind === kind);
 const endOf = (client: FaultClient): Entry | undefined => client.history.entries.find(({ kind }) => kind === 'ended');
 
+const isShown = (entry: Entry): entry is Extract<Entry, { kind: 'shown' }> => entry.kind === 'shown';
+/** How much of its reply a client holds. Before its ack it cannot know whose text it is that it hears at a socket. */
+const held = ({ history: { entries } }: FaultClient): number => {
+  const ackedAt = entries.findIndex(({ kind }) => kind === 'acked');
+  if (ackedAt < 0) return 0;
+  return entries
+    .slice(ackedAt)
+    .filter(isShown)
+    .reduce((length, { offset, text }) => (offset > length ? length : Math.max(length, offset + text.length)), 0);
+};
+
 describeOrSkip(name, () => {
   test('one dies in mid-reply: the other closes the reply and starts the one that waited, by the database alone', async () => {
-    await startTwo({ tokenDelayMs: 10, failpoints: 'upstream.midStream=kill@60' });
+    await startTwo({ tokenDelayMs: 20, failpoints: 'upstream.midStream=kill@60' });
     const [first, second] = world.nodes;
     const account = await world.signUp();
     /** The node that dies, as long as it lives. */
@@ -57,40 +68,68 @@ describeOrSkip(name, () => {
     const verdict = await world.verify(second);
     expect(verdict.violations).toEqual([]);
     expect(verdict.upstreamCalls).toBe(2);
-  }, 120_000);
+  }, 240_000);
 
   test('a client whose node is out of reach in mid-reply resumes on the other one: exactly the missing text', async () => {
-    await startTwo({ tokenDelayMs: 10 });
+    await startTwo({ tokenDelayMs: 20 });
     const [first, second] = world.nodes;
     const account = await world.signUp();
-    const whole = world.text(150);
+    const whole = world.text(250);
     const clientMessageId = randomUUID();
     // Both doors send the same message to the first node, and go on at the second once they hold a part of the reply.
     const clients = (['sse', 'socket'] as const).map((door) => {
       const client: FaultClient = world.client({
         door,
         account,
-        target: () => Promise.resolve(has(client, 'shown') ? second!.url : first!.url),
+        repeats: 0,
+        target: () => Promise.resolve(held(client) > 0 ? second!.url : first!.url),
       });
       return client;
     });
     const sent = Promise.all(clients.map((client) => client.send(whole, { clientMessageId })));
-    await waitFor(() => clients.every((client) => has(client, 'shown')));
-    for (const client of clients) client.disconnect();
+    await waitFor(() => clients.every((client) => held(client) > 0));
+    const before = clients.map((client) => {
+      client.disconnect();
+      return { client, entries: client.history.entries.length, at: held(client) };
+    });
     expect((await sent).map((outcome) => outcome?.text)).toEqual([whole, whole]);
-    for (const { history } of clients) {
-      const shown = history.entries.filter((entry) => entry.kind === 'shown');
-      // Nothing was sent twice to one client: where one text ends the next one begins.
-      let at = 0;
-      for (const { offset, text } of shown) {
-        expect(offset).toBe(at);
-        at = offset + text.length;
+    for (const { client, entries, at } of before) {
+      expect(at).toBeLessThan(whole.length);
+      // Where one text ends the next one begins.
+      let position = at;
+      for (const { offset, text } of client.history.entries.slice(entries).filter(isShown)) {
+        expect(offset).toBe(position);
+        position = offset + text.length;
       }
+      expect(position).toBe(whole.length);
     }
     const verdict = await world.verify(second);
     expect(verdict.violations).toEqual([]);
     expect(verdict.upstreamCalls).toBe(1);
-  }, 60_000);
+  }, 180_000);
+
+  test('a node that stands still before it asks a model: the retry has the other one start the reply, and that stays so', async () => {
+    // It comes back in the midst of the reply: after the lease of 15 s, before the 250 words are all there.
+    await startTwo({ tokenDelayMs: 40, failpoints: 'upstream.before=delay:18000' });
+    const [first, second] = world.nodes;
+    const account = await world.signUp();
+    let url = first!.url;
+    const client = world.client({ door: 'socket', account, repeats: 1, target: () => Promise.resolve(url) });
+    const whole = world.text(250);
+    const sent = client.send(whole);
+    await waitFor(() => first!.output().includes('"failpoint"'));
+    url = second!.url;
+    client.disconnect();
+    await waitFor(() => held(client) > 0);
+    // It hears that the reply is not its own any more.
+    await waitFor(() => first!.output().includes('reply ended early'));
+    expect(held(client)).toBeLessThan(whole.length);
+    expect((await sent)?.text).toBe(whole);
+    const verdict = await world.verify(second);
+    expect(verdict.violations).toEqual([]);
+    expect(verdict.upstreamCalls).toBe(1);
+    expect(await first!.stop()).toMatchObject({ code: 0 });
+  }, 240_000);
 
   test('50 concurrent duplicates over every door of both are one message, one reply, one call of the model', async () => {
     await startTwo({ tokenDelayMs: 2 });
@@ -114,5 +153,5 @@ describeOrSkip(name, () => {
     const verdict = await world.verify();
     expect(verdict.violations).toEqual([]);
     expect(verdict).toMatchObject({ upstreamCalls: 1, replies: 1, acked: 1 });
-  }, 60_000);
+  }, 180_000);
 });

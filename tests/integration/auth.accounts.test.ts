@@ -40,6 +40,7 @@ describe('signup', () => {
         tokenType: 'Bearer',
         expiresIn: 900,
         refreshToken: expect.stringMatching(/^[\w-]{70}$/),
+        deviceToken: expect.stringMatching(/^[\w-]{70}$/),
       });
     },
   );

@@ -32,6 +32,7 @@ describe('cookies', () => {
     expect(attributes(setCookie)).toEqual([
       'parley_at=…; Path=/; Expires=…; HttpOnly; SameSite=Lax',
       'parley_rt=…; Path=/api/auth; Expires=…; HttpOnly; SameSite=Lax',
+      'parley_dt=…; Path=/api/auth; Expires=…; HttpOnly; SameSite=Lax',
     ]);
     expect(body).not.toHaveProperty('refreshToken');
     expect(setCookie[0]).toContain(body.accessToken);
@@ -42,6 +43,7 @@ describe('cookies', () => {
     expect(attributes(setCookie)).toEqual([
       '__Host-parley_at=…; Path=/; Expires=…; HttpOnly; Secure; SameSite=Lax',
       '__Secure-parley_rt=…; Path=/api/auth; Expires=…; HttpOnly; Secure; SameSite=Lax',
+      '__Secure-parley_dt=…; Path=/api/auth; Expires=…; HttpOnly; Secure; SameSite=Lax',
     ]);
   });
 
@@ -52,12 +54,13 @@ describe('cookies', () => {
     await direct.stop();
   });
 
-  test('both stay for the 7 days in which the login may rest', async () => {
+  test('both tokens stay for the 7 days in which the login may rest, the known device for 180', async () => {
     const { setCookie } = await browser();
-    for (const cookie of setCookie) {
-      const days = (Date.parse(/Expires=([^;]+)/.exec(cookie)?.[1] ?? '') - Date.now()) / 86_400_000;
-      expect(days).toBeGreaterThan(6.99);
-      expect(days).toBeLessThanOrEqual(7);
+    const lasting = setCookie.map((cookie) => Date.parse(/Expires=([^;]+)/.exec(cookie)?.[1] ?? '') - Date.now());
+    for (const [index, limit] of [7, 7, 180].entries()) {
+      const days = (lasting[index] ?? 0) / 86_400_000;
+      expect(days).toBeGreaterThan(limit - 0.01);
+      expect(days).toBeLessThanOrEqual(limit);
     }
   });
 
@@ -248,7 +251,7 @@ describe('CORS', () => {
       'access-control-allow-credentials': 'true',
       'access-control-allow-methods': 'GET,HEAD,POST,PATCH,DELETE',
       'access-control-allow-headers':
-        'Authorization,Content-Type,Idempotency-Key,Last-Event-ID,X-Request-Id,x-stainless-os,x-stainless-lang',
+        'Authorization,Content-Type,Idempotency-Key,Last-Event-ID,X-Request-Id,OpenAI-Organization,OpenAI-Project,x-stainless-os,x-stainless-lang',
       'access-control-max-age': '600',
       vary: 'Origin, Access-Control-Request-Headers',
     });
@@ -260,7 +263,8 @@ describe('CORS', () => {
       expect(headers).toMatchObject({
         'access-control-allow-origin': origin,
         'access-control-allow-credentials': 'true',
-        'access-control-expose-headers': 'RateLimit,RateLimit-Policy,Retry-After,X-Request-Id,Location',
+        'access-control-expose-headers':
+          'RateLimit,RateLimit-Policy,Retry-After,X-Request-Id,Location,X-Should-Retry,X-Router-Model,X-Router-Attempts,X-Router-Overhead-Ms',
         vary: 'Origin',
       });
     }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { json } from 'node:stream/consumers';
 import { inspect } from 'node:util';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createOpenRouterProvider } from '../../src/services/llm/openrouter.provider.ts';
@@ -8,6 +9,7 @@ import { createSimulator } from '../../src/services/llm/simulator/index.ts';
 import { newcomerText, UNICODE_TEXT } from '../../src/services/llm/simulator/text.ts';
 import {
   collect,
+  startBlackHole,
   startLlmEndpoint,
   TIMEOUTS,
   withBareEndpoint,
@@ -72,12 +74,12 @@ describe('an answer', () => {
   test('without books is an answer too', async () => {
     const { parts, error } = await ask(endpoint.provider(), 'usage-missing');
     expect(error).toBeNull();
-    expect(parts.map(({ type }) => type).filter((type) => type !== 'delta')).toEqual(['finish']);
+    expect(parts.map(({ type }) => type).filter((type) => type !== 'delta')).toEqual(['origin', 'finish']);
   });
 
   test('of a model that thinks has its reasoning apart from its text', async () => {
     const { parts, text } = await ask(endpoint.provider(), 'reasoning');
-    expect(parts[0]).toEqual({ type: 'reasoning', text: 'Let me think.' });
+    expect(parts[1]).toEqual({ type: 'reasoning', text: 'Let me think.' });
     expect(text).toBe(words(8));
     expect(parts.at(-2)).toMatchObject({ usage: { reasoningTokens: 4 } });
   });
@@ -87,6 +89,15 @@ describe('an answer', () => {
     ['content-filter', 'content_filter'],
   ])('of mode %s finishes with %s', async (mode, reason) => {
     expect(last((await ask(endpoint.provider(), mode)).parts)).toEqual({ type: 'finish', reason });
+  });
+
+  test('names its call and who answered, once and before the first token', async () => {
+    const { parts } = await ask(endpoint.provider(), 'words:20');
+    const origins = parts.filter(({ type }) => type === 'origin');
+    expect(origins).toEqual([
+      { type: 'origin', generationId: expect.stringMatching(/^gen-/), provider: 'Parley simulator' },
+    ]);
+    expect(parts[0]).toBe(origins[0]);
   });
 
   test('that comes in one network read is few parts', async () => {
@@ -159,9 +170,23 @@ describe('a failure', () => {
   });
 });
 
+/** Keeps sending blanks, after one word when the model is `sim/word`. */
+const blankTokens = (req: IncomingMessage, res: ServerResponse): void => {
+  let body = '';
+  req.on('data', (bytes: Buffer) => (body += bytes.toString()));
+  res.writeHead(200, { 'Content-Type': 'text/event-stream' });
+  const send = (content: string): boolean =>
+    res.write(`data: ${JSON.stringify({ choices: [{ delta: { content } }] })}\n\n`);
+  req.on('end', () => {
+    if (body.includes('sim/word')) send('word');
+  });
+  const timer = setInterval(() => send(' \n'), 10);
+  res.on('close', () => clearInterval(timer));
+};
+
 describe('the watchdogs', () => {
   test.each<[string, object, string]>([
-    ['stall-headers', { connectMs: 60 }, 'no headers after 60 ms'],
+    ['stall-headers', { headersMs: 60 }, 'no headers after 60 ms'],
     ['stall-first-token', { firstTokenMs: 60 }, 'no first token after 60 ms'],
     ['comments-only', { firstTokenMs: 60 }, 'no first token after 60 ms'],
     ['stall-mid:1', { idleMs: 60 }, 'no further token after 60 ms'],
@@ -175,8 +200,47 @@ describe('the watchdogs', () => {
     expect(attempt.abortedAt).not.toBeNull();
   });
 
+  test('a connection that is not made in time is a timeout, told apart from missing headers', async () => {
+    const blackHole = await startBlackHole();
+    try {
+      const options = {
+        apiKey: 'a-key',
+        publicUrl: null,
+        clock: systemClock,
+        timeouts: { ...TIMEOUTS, connectMs: 60 },
+      };
+      const provider = createOpenRouterProvider({ ...options, baseUrl: blackHole.httpsUrl });
+      expect((await ask(provider, 'ok')).error).toMatchObject({
+        kind: 'timeout',
+        retryable: true,
+        cause: { message: 'no connection after 60 ms' },
+      });
+      provider.close();
+    } finally {
+      await blackHole.close();
+    }
+  });
+
+  test('blank text is no token: neither the first nor a further one', async () => {
+    await withBareEndpoint(blankTokens, async (open) => {
+      const provider = open({ timeouts: { firstTokenMs: 100, idleMs: 100 } });
+      expect((await ask(provider, 'blank')).error).toMatchObject({ cause: { message: 'no first token after 100 ms' } });
+      const answer = await ask(provider, 'word');
+      expect(answer.error).toMatchObject({ cause: { message: 'no further token after 100 ms' } });
+      expect(answer.text.trim()).toBe('word');
+    });
+  });
+
+  test('one call may wait for its first token as long as for the whole answer, or shorter than others', async () => {
+    const provider = endpoint.provider({ firstTokenMs: 50, totalMs: 200 });
+    const stream = (firstTokenMs: number | null) =>
+      collect(provider.stream(request('comments-only'), never, { firstTokenMs }));
+    expect((await stream(null)).error).toMatchObject({ cause: { message: 'no end after 200 ms' } });
+    expect((await stream(20)).error).toMatchObject({ cause: { message: 'no first token after 20 ms' } });
+  });
+
   test('a long answer of quick tokens meets no watchdog but the total', async () => {
-    const answer = await ask(endpoint.provider({ connectMs: 500, firstTokenMs: 500, idleMs: 500 }), 'slow:5');
+    const answer = await ask(endpoint.provider({ headersMs: 500, firstTokenMs: 500, idleMs: 500 }), 'slow:5');
     expect(answer.error).toBeNull();
   });
 });
@@ -201,9 +265,9 @@ describe('an abort', () => {
 
   test('between tokens keeps what came, throws its reason and closes the upstream', async () => {
     const controller = new AbortController();
-    const answer = await collect(endpoint.provider().stream(request('stall-mid:2'), controller.signal), () =>
-      controller.abort(reason),
-    );
+    const answer = await collect(endpoint.provider().stream(request('stall-mid:2'), controller.signal), ({ type }) => {
+      if (type === 'delta') controller.abort(reason);
+    });
     expect(answer.error).toBe(reason);
     expect(answer.text).toMatch(/^word1/);
     await last(endpoint.simulator.log).settled;
@@ -218,8 +282,7 @@ describe('an abort', () => {
 
   test('is what leaving the loop does to the upstream', async () => {
     for await (const part of endpoint.provider().stream(request('stall-mid:2'), never)) {
-      expect(part.type).toBe('delta');
-      break;
+      if (part.type === 'delta') break;
     }
     await last(endpoint.simulator.log).settled;
     expect(last(endpoint.simulator.log).abortedAt).not.toBeNull();
@@ -236,6 +299,34 @@ describe('the request', () => {
       mode: 'words:1',
       abortedAt: null,
     });
+  });
+
+  test('of OpenAI’s own shape passes on unread, and never takes the place of what is ours', async () => {
+    const bodies: Record<string, unknown>[] = [];
+    const respond = (req: IncomingMessage, res: ServerResponse): void => {
+      void json(req).then((body) => bodies.push(body as Record<string, unknown>) && res.writeHead(503).end());
+    };
+    const raw = [
+      { role: 'user', content: [{ type: 'image_url', image_url: { url: 'data:image/png;base64,AA==' } }] },
+      { role: 'assistant', content: null, tool_calls: [{ id: 'c', type: 'function', function: { name: 'f' } }] },
+      { role: 'tool', tool_call_id: 'c', content: '{}' },
+    ] as const;
+    const extra = {
+      seed: 7,
+      stream: false,
+      model: 'other',
+      messages: [],
+      temperature: 2,
+      max_tokens: 9,
+      stream_options: {},
+    };
+    await withBareEndpoint(respond, async (open) => {
+      const asked = { model: 'm', messages: raw, temperature: null, maxTokens: null, extra, sessionId: 'chat-1' };
+      await collect(open().stream(asked, never));
+    });
+    expect(bodies).toEqual([
+      { seed: 7, model: 'm', messages: raw, stream: true, stream_options: { include_usage: true } },
+    ]);
   });
 
   test('uses a connection again', async () => {

@@ -34,7 +34,7 @@ test('every address in a routing table is documented', () => {
   expect(routed.length).toBeGreaterThan(15);
   const documented = Object.keys(paths);
   for (const path of routed.filter((routedPath) => !PAGE_PARTS.includes(routedPath))) {
-    const pattern = path === '/' ? '/token' : path.replaceAll(/:(\w+)/g, '{$1}');
+    const pattern = path === '/' ? '/token' : path.replaceAll(/[:*](\w+)/g, '{$1}');
     expect(documented.some((known) => known.endsWith(pattern)) ? path : `${path} is not documented`).toBe(path);
   }
 });

@@ -5,7 +5,19 @@ import type { Database } from '../../src/models/sqlite/database.ts';
 import { createSyncStores } from '../../src/models/sqlite/operations.ts';
 import { releaseLeases } from '../../src/models/sqlite/reply.store.ts';
 import type { ChatSort } from '../../src/models/stores.ts';
-import { at, firstTurn, newLogin, newTicket, newTurn, newUser, replyEnd } from '../contract/stores/rows.ts';
+import {
+  at,
+  firstTurn,
+  newApiKey,
+  newAuditEvent,
+  newLogin,
+  newMailToken,
+  newTicket,
+  newTurn,
+  newUser,
+  replyEnd,
+} from '../contract/stores/rows.ts';
+import { newRecord, reservation } from '../contract/stores/usageRows.ts';
 import { newDatabase } from '../support/sqliteFixture.ts';
 
 /** The same connection, which notes how SQLite means to run each statement. */
@@ -28,17 +40,24 @@ const withPlans = (db: Database): { db: Database; plans: Map<string, string[]> }
 };
 
 const SORTS: readonly ChatSort[] = ['createdAt', 'updatedAt', '-createdAt', '-updatedAt'];
+const AUDIT_FILTERS = [
+  { actorId: null, ownerId: null, actions: [] },
+  { actorId: 'a', ownerId: null, actions: [] },
+  { actorId: null, ownerId: 'o', actions: ['login.failed'] },
+  { actorId: null, ownerId: null, actions: ['login.failed'] },
+];
 /** Steps over what another step has already cut down to the page; everything else must be a search in an index. */
 const SMALL_SCAN = /^SCAN (branch|lapsed|json_each|\(subquery-\d+\))/;
 
 describe('query plans', () => {
   test('every statement of every store, explained, walks an index and never a whole table', () => {
     const { db, plans } = withPlans(newDatabase());
-    const { users, logins, chats, messages, sync } = createSyncStores(db);
+    const { users, logins, apiKeys, mailTokens, audit, chats, messages, sync, usage } = createSyncStores(db);
     const user = newUser();
-    const turn = firstTurn(user.id);
+    const everyQuota = reservation({ concurrentReplies: 9, tokensPerDay: 9999, costMicroUsdPerDay: 9999 });
+    const turn = firstTurn(user.id, { reservation: everyQuota });
     const second = newTurn(user.id, turn.chatId, { parentId: turn.userMessage?.id ?? null });
-    const [login, ticket] = [newLogin(user.id), newTicket(user.id)];
+    const [login, ticket, key] = [newLogin(user.id), newTicket(user.id), newApiKey(user.id)];
 
     users.createUser(user);
     users.findUserByLogin(user.email);
@@ -52,6 +71,28 @@ describe('query plans', () => {
     logins.createTicket(ticket);
     logins.spendTicket(ticket.hash, at(0));
     logins.deleteExpired(at(0), 10);
+    logins.listLogins(user.id, { after: null, limit: 10 }, at(1));
+    logins.endOldestLogins(user.id, 20, at(1));
+    logins.touchLogins([{ id: login.id, at: at(1) }]);
+    users.updatePasswordHash(user.id, 'a', 'b', at(1));
+    users.updateAccount(user.id, { fullName: 'B' }, at(1));
+    apiKeys.createKey(key, 50);
+    apiKeys.findKeyByHash(key.hash);
+    apiKeys.listKeys(user.id, { after: null, limit: 10 });
+    apiKeys.touchKeys([{ id: key.id, at: at(1) }]);
+    apiKeys.revokeKey(user.id, key.id, at(1));
+    apiKeys.revokeKeys(user.id, at(1));
+    apiKeys.deleteEndedKeys(at(0), 10);
+    users.verifyEmail(user.id, user.email, at(1));
+    mailTokens.putMailToken(newMailToken(user.id));
+    mailTokens.spendMailToken('verify', 'none', at(0));
+    mailTokens.dropMailToken(user.id, 'verify');
+    mailTokens.deleteMailTokens(at(0), 10);
+    audit.appendEvents([newAuditEvent({ ownerId: user.id })]);
+    for (const wanted of AUDIT_FILTERS)
+      audit.listEvents({ ...wanted, from: at(0), to: null }, { after: null, limit: 10 });
+    audit.deleteEvents(at(0), 10);
+    usage.findUsageOfDay('2026-11-21');
     messages.appendTurn(turn);
     messages.appendTurn(second);
     messages.findTurn(user.id, turn.clientMessageId);
@@ -79,6 +120,14 @@ describe('query plans', () => {
     chats.listIdleChats(at(9), 10);
     sync.listChanges(user.id, { after: 's1', limit: 10, maxBytes: 1000 });
     sync.deleteTombstones(at(1), 10);
+    usage.reserve(user.id, 'r', everyQuota, at(0));
+    usage.renewReservations('node-1', at(1));
+    const records = [newRecord(user.id), newRecord(user.id, { at: new Date(0) })];
+    usage.appendUsage({ nodeId: 'node-1', number: 1, records, released: [{ ownerId: user.id, id: 'r' }] });
+    usage.findQuotaUse(user.id, at(0));
+    usage.listUsageDays(user.id, '2026-01-01', '2026-12-31');
+    usage.listUsage(user.id, { from: at(0), to: at(9), after: null, limit: 10 });
+    usage.deleteUsage('1990-01-01', 10);
     chats.clearChat(user.id, turn.chatId, at(4));
     chats.deleteChat(user.id, turn.chatId);
     chats.deleteChats(user.id);
@@ -99,13 +148,15 @@ describe('query plans', () => {
 
   test('the lists of chats and of messages come out of their index in order, without sorting', () => {
     const { db, plans } = withPlans(newDatabase());
-    const { chats, messages, sync } = createSyncStores(db);
+    const { chats, messages, sync, usage } = createSyncStores(db);
     for (const sort of SORTS) chats.listChats('o', { sort, titleQuery: 'a', after: { at: at(0), id: 'x' }, limit: 10 });
     sync.listChanges('o', { after: null, limit: 10, maxBytes: 1000 });
     chats.listIdleChats(at(9), 10);
     messages.listMessages('o', 'c', 5, 10);
     messages.listChildren('o', 'c', null);
     messages.listUnfinished('o', 'c');
+    usage.listUsage('o', { from: at(0), to: at(9), after: { at: at(5), id: 'x' }, limit: 10 });
+    usage.listUsageDays('o', '2026-01-01', '2026-12-31');
     const sorted = [...plans].filter(([, steps]) => steps.some((step) => step.includes('TEMP B-TREE')));
     expect(sorted).toEqual([]);
     db.close();

@@ -96,6 +96,7 @@ test('the sweeper, over 30 days after a deletion, forgets it, and not before', a
       },
       expireChat: () => Promise.resolve(),
       retentionDays: 0,
+      auditRetentionDays: 400,
       lifecycle,
       clock: { now: () => time },
       logger: quietLogger,

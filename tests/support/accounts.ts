@@ -75,6 +75,7 @@ export const startClockNode = async (env: Readonly<Record<string, string>> = {})
     DATA_DIR: dataDir,
     BCRYPT_COST: '4',
     RATE_LIMIT_AUTH_PER_MINUTE: '0',
+    LOGIN_THROTTLE: 'false',
     RATE_LIMIT_API_PER_MINUTE: '0',
     ...env,
   });

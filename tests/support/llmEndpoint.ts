@@ -1,18 +1,32 @@
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import net, { type AddressInfo } from 'node:net';
 import { Writable } from 'node:stream';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createLogger, type Logger } from '../../src/lib/logger.ts';
 import { createMetrics, type Metrics } from '../../src/lib/metrics.ts';
 import { createOpenRouterProvider, type OpenRouterProvider } from '../../src/services/llm/openrouter.provider.ts';
-import { createRouter } from '../../src/services/llm/router.ts';
+import type { RotatedModel } from '../../src/services/llm/modelPool.ts';
+import { createRouter, type RouterOptions } from '../../src/services/llm/router.ts';
 import type { LlmRouter } from '../../src/services/llm/router.types.ts';
 import { createSimulator, type Simulator } from '../../src/services/llm/simulator/index.ts';
 
 /** Long enough that only a fault meets them, short enough that a test can wait for one. */
-export const TIMEOUTS = { connectMs: 5000, firstTokenMs: 5000, idleMs: 5000, totalMs: 10_000 } as const;
+export const TIMEOUTS = {
+  connectMs: 5000,
+  headersMs: 5000,
+  firstTokenMs: 5000,
+  idleMs: 5000,
+  totalMs: 10_000,
+} as const;
 
 type Timeouts = { -readonly [K in keyof typeof TIMEOUTS]?: number };
+
+/** What a test's router differs in. */
+export interface RouterChoices extends Partial<
+  Pick<RouterOptions, 'affinity' | 'continues' | 'settings' | 'random' | 'clock' | 'maxTokens'>
+> {
+  readonly timeouts?: Timeouts;
+}
 
 export interface LlmEndpoint {
   readonly simulator: Simulator;
@@ -21,7 +35,7 @@ export interface LlmEndpoint {
   /** Every log line so far. */
   logLines(): Record<string, unknown>[];
   provider(timeouts?: Timeouts): OpenRouterProvider;
-  router(models: readonly string[], options?: { affinity?: 'message' | 'chat'; timeouts?: Timeouts }): LlmRouter;
+  router(models: readonly (string | RotatedModel)[], options?: RouterChoices): LlmRouter;
   close(): Promise<void>;
 }
 
@@ -62,17 +76,19 @@ export const startLlmEndpoint = async (): Promise<LlmEndpoint> => {
     logger,
     logLines: () => linesOf(chunks.join('')),
     provider: openProvider,
-    router: (models, { affinity = 'message', timeouts = {} } = {}) =>
+    router: (models, { timeouts = {}, settings, ...chosen } = {}) =>
       createRouter({
         provider: openProvider(timeouts),
-        models: models.map((slug) => ({ slug, weight: 1 })),
-        affinity,
+        models: models.map((model) => (typeof model === 'string' ? { slug: model, weight: 1 } : model)),
+        affinity: 'message',
         temperature: 0.7,
         maxTokens: 100,
         isSimulated: false,
         metrics,
         logger,
         clock: systemClock,
+        settings: { firstTokenMs: timeouts.firstTokenMs ?? TIMEOUTS.firstTokenMs, ...settings },
+        ...chosen,
       }),
     close: async () => {
       for (const provider of opened) provider.close();
@@ -94,9 +110,15 @@ export const withBareEndpoint = async (
   const { port } = server.address() as AddressInfo;
   const opened: OpenRouterProvider[] = [];
   try {
-    await run(({ apiKey = 'a-key', publicUrl = null } = {}) => {
+    await run(({ apiKey = 'a-key', publicUrl = null, timeouts = {} } = {}) => {
       const baseUrl = `http://127.0.0.1:${String(port)}/v1`;
-      const made = createOpenRouterProvider({ baseUrl, apiKey, publicUrl, clock: systemClock, timeouts: TIMEOUTS });
+      const made = createOpenRouterProvider({
+        baseUrl,
+        apiKey,
+        publicUrl,
+        clock: systemClock,
+        timeouts: { ...TIMEOUTS, ...timeouts },
+      });
       opened.push(made);
       return made;
     });
@@ -110,7 +132,26 @@ export const withBareEndpoint = async (
 export interface BareOptions {
   readonly apiKey?: string | null;
   readonly publicUrl?: string | null;
+  readonly timeouts?: Timeouts;
 }
+
+/** A port that takes connections and never says a word, so that no TLS handshake ends. */
+export const startBlackHole = async (): Promise<{ readonly httpsUrl: string; close(): Promise<void> }> => {
+  const sockets = new Set<net.Socket>();
+  const server = net.createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined).resume();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    httpsUrl: `https://127.0.0.1:${String(port)}/v1`,
+    close: async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+};
 
 export interface Collected<T> {
   readonly parts: T[];

@@ -25,6 +25,7 @@ const BASE_ENV: Env = {
   RATE_LIMIT_AUTH_PER_MINUTE: '0',
   RATE_LIMIT_API_PER_MINUTE: '0',
   RATE_LIMIT_CHAT_PER_SECOND: '0',
+  QUOTA_CONCURRENT_REPLIES: '0',
 };
 
 /** Only what a process needs to run: nothing of the machine's own settings may decide a test. */

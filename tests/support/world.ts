@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { io, type Socket } from 'socket.io-client';
 import { loadConfig } from '../../src/config/index.ts';
+import type { Clock } from '../../src/lib/clock.ts';
 import { createLogger } from '../../src/lib/logger.ts';
 import { startNode, type RunningNode } from '../../src/node.ts';
 import { createSimulator, type Simulator } from '../../src/services/llm/simulator/index.ts';
@@ -25,6 +26,8 @@ export interface WorldOptions {
   /** Another world's, to stand for the same machine after a restart. */
   readonly dataDir?: string;
   readonly upstream?: Simulator;
+  /** The node's; the system's unless told. */
+  readonly clock?: Clock;
 }
 
 export interface LogLine {
@@ -143,15 +146,17 @@ export const startWorld = async (options: WorldOptions = {}): Promise<World> => 
     LOG_LEVEL: 'debug',
     ADMIN_PASSWORD: PASSWORD,
     RATE_LIMIT_AUTH_PER_MINUTE: '0',
+    LOGIN_THROTTLE: 'false',
     RATE_LIMIT_API_PER_MINUTE: '0',
     RATE_LIMIT_CHAT_PER_SECOND: '0',
+    QUOTA_CONCURRENT_REPLIES: '0',
     OPENROUTER_BASE_URL: upstream.baseUrl,
     OPENROUTER_API_KEY: upstream.apiKey,
     OPENROUTER_MODELS: models.join(','),
     ...options.env,
   });
   const logger = createLogger({ level: config.log.level, format: 'json', service: 'parley', stream: log.stream });
-  const node = await startNode(config, logger).catch(async (error: unknown) => {
+  const node = await startNode(config, logger, options.clock).catch(async (error: unknown) => {
     if (!options.upstream) await upstream.close();
     throw error;
   });

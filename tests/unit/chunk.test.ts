@@ -4,7 +4,7 @@ import { readChunk, readUsage } from '../../src/services/llm/chunk.ts';
 import type { LlmPart } from '../../src/services/llm/provider.ts';
 import { createSseParser } from '../../src/services/llm/sseParser.ts';
 
-const chunk = (choice: unknown, rest: object = {}): object => ({ id: 'gen-1', choices: [choice], ...rest });
+const chunk = (choice: unknown, rest: object = {}): object => ({ choices: [choice], ...rest });
 
 describe('one chunk of an answer', () => {
   test.each<[string, unknown, object]>([
@@ -14,6 +14,23 @@ describe('one chunk of an answer', () => {
     ['content that is no text', chunk({ delta: { content: 7 } }), { text: null }],
     ['OpenRouter’s reasoning', chunk({ delta: { content: '', reasoning: 'hm' } }), { reasoning: 'hm', text: null }],
     ['DeepSeek’s reasoning', chunk({ delta: { reasoning_content: 'hm' } }), { reasoning: 'hm' }],
+    [
+      'fragments of tool calls',
+      chunk({ delta: { tool_calls: [{ index: 1, function: { arguments: '{"a' } }] } }),
+      { text: null, toolCalls: [{ index: 1, function: { arguments: '{"a' } }] },
+    ],
+    ['no tool calls', chunk({ delta: { content: 'Hi', tool_calls: [] } }), { text: 'Hi', toolCalls: null }],
+    [
+      'an unstreamed answer’s tool calls',
+      chunk({ message: { content: null, tool_calls: [{ id: 'a' }, { id: 'b' }] }, finish_reason: 'tool_calls' }),
+      {
+        toolCalls: [
+          { index: 0, id: 'a' },
+          { index: 1, id: 'b' },
+        ],
+        finishReason: 'tool_calls',
+      },
+    ],
     [
       'an unstreamed answer',
       chunk({ message: { content: 'Hi' }, finish_reason: 'stop' }),
@@ -90,9 +107,11 @@ interface Heard {
   readonly error: unknown;
 }
 
+const quiet = { onToken: () => undefined, generationId: null };
+
 const hear = (events: readonly (object | string)[]): Heard => {
   const parts: LlmPart[] = [];
-  const answer = createAnswer({ emit: (part) => parts.push(part), toError: () => new Error('in band') });
+  const answer = createAnswer({ emit: (part) => parts.push(part), toError: () => new Error('in band'), ...quiet });
   try {
     for (const event of events)
       answer.accept({ event: null, data: typeof event === 'string' ? event : JSON.stringify(event) });
@@ -141,12 +160,38 @@ describe('a whole answer', () => {
     });
   });
 
-  test('what the books knew before an error is kept by breakOff', () => {
+  test('what was known of its origin and its books before an error is kept by breakOff', () => {
     const parts: LlmPart[] = [];
-    const answer = createAnswer({ emit: (part) => parts.push(part), toError: () => new Error('in band') });
+    const emit = (part: LlmPart): number => parts.push(part);
+    const answer = createAnswer({ ...quiet, emit, toError: () => new Error('in band'), generationId: 'gen-1' });
     answer.accept({ event: null, data: JSON.stringify(usage(3)) });
     answer.breakOff();
-    expect(parts).toMatchObject([{ type: 'usage' }]);
+    answer.breakOff();
+    expect(parts).toMatchObject([{ type: 'origin', generationId: 'gen-1', provider: null }, { type: 'usage' }]);
+  });
+
+  test('its origin is told once, before the first token, by what knows it', () => {
+    const role = chunk({ delta: { role: 'assistant', content: '' } }, { id: 'gen-2' });
+    const named = chunk({ delta: { content: 'a' } }, { id: 'gen-2', provider: 'Groq' });
+    expect(hear([role, named, named, finish]).parts.slice(0, 3)).toEqual([
+      { type: 'origin', generationId: 'gen-2', provider: 'Groq' },
+      { type: 'delta', text: 'a' },
+      { type: 'delta', text: 'a' },
+    ]);
+  });
+
+  test('tool calls pass as they came, in their place between the texts', () => {
+    const call = { index: 0, id: 'call-1', type: 'function', function: { name: 'f', arguments: '{}' } };
+    const { parts } = hear([
+      delta('a'),
+      chunk({ delta: { tool_calls: [call] } }),
+      chunk({ finish_reason: 'tool_calls' }),
+    ]);
+    expect(parts).toEqual([
+      { type: 'delta', text: 'a' },
+      { type: 'tool_calls', calls: [call] },
+      { type: 'finish', reason: 'tool_calls' },
+    ]);
   });
 
   test('a surrogate pair split over two chunks arrives whole', () => {
@@ -173,7 +218,7 @@ describe('a whole answer', () => {
     const read = (...chunks: Buffer[]): LlmPart[] => {
       const parser = createSseParser();
       const parts: LlmPart[] = [];
-      const answer = createAnswer({ emit: (part) => parts.push(part), toError: () => new Error('in band') });
+      const answer = createAnswer({ emit: (part) => parts.push(part), toError: () => new Error('in band'), ...quiet });
       for (const bytesRead of chunks) for (const event of parser.push(bytesRead)) answer.accept(event);
       for (const event of parser.end()) answer.accept(event);
       answer.end();

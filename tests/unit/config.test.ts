@@ -23,7 +23,8 @@ describe('loadConfig', () => {
       database: { mongodbUri: null },
       llm: { provider: 'simulator', affinity: 'message', temperature: 0.7, maxOutputTokens: 1024 },
       auth: { jwtSecret: null, accessTokenTtlMs: 900_000, refreshTokenTtlMs: 2_592_000_000, bcryptCost: 12 },
-      limits: { authPerMinute: 5, apiPerMinute: 100, chatPerSecond: 10, connectionsPerUser: 50 },
+      limits: { authPerMinute: 5, apiPerMinute: 100, chatPerSecond: 10, connectionsPerUser: 50, loginThrottle: true },
+      mail: { smtpUrl: null, requireVerification: false, baseUrl: 'http://localhost:3000' },
       chat: {
         contextMaxMessages: 20,
         contextMaxTokens: 8000,
@@ -64,6 +65,13 @@ describe('loadConfig', () => {
     [{ OPENROUTER_MODELS: 'a=0' }, 'OPENROUTER_MODELS must be a list'],
     [{ ACCESS_TOKEN_TTL: '15' }, 'ACCESS_TOKEN_TTL must be a duration'],
     [{ ALLOW_CLIENT_SYSTEM_PROMPT: 'yes' }, 'ALLOW_CLIENT_SYSTEM_PROMPT must be true or false'],
+    [{ SMTP_URL: 'smtp://mail.example.com', MAIL_FROM: 'a@example.com' }, 'SMTP_URL needs PUBLIC_URL'],
+    [{ SMTP_URL: 'smtp://mail.example.com', PUBLIC_URL: 'https://chat.example.com' }, 'SMTP_URL needs MAIL_FROM'],
+    [{ SMTP_URL: 'smtp://user:pass@mail.example.com:smtp' }, 'SMTP_URL must be a URL'],
+    [{ SMTP_URL: 'mail.example.com' }, 'SMTP_URL must begin with smtp:// or smtps://'],
+    [{ MAIL_FROM: 'a@example.com\nBcc: b@example.com' }, 'MAIL_FROM must be an address'],
+    [{ MAIL_RESET_PATH: 'reset#' }, 'MAIL_RESET_PATH must be a path'],
+    [{ NODE_ENV: 'production', REQUIRE_EMAIL_VERIFICATION: 'true' }, 'REQUIRE_EMAIL_VERIFICATION needs SMTP_URL'],
     [{ LLM_PROVIDER: 'openrouter' }, 'LLM_PROVIDER=openrouter needs'],
     [{ NODE_ENV: 'production', LLM_PROVIDER: 'simulator' }, 'JWT_SECRET must be set'],
     [

@@ -69,6 +69,45 @@ describe('what a provider’s error means', () => {
   });
 });
 
+describe('whom a failure concerns', () => {
+  const keyLimit = {
+    message: 'Key limit exceeded (monthly limit). Manage it using https://openrouter.ai/settings/keys',
+  };
+
+  test.each<[number | null, unknown, ProviderErrorKind, string]>([
+    [401, { message: 'No auth credentials found' }, 'account', 'key'],
+    [402, { message: 'Insufficient credits' }, 'account', 'key'],
+    [null, { code: 402, message: 'Insufficient credits' }, 'account', 'key'],
+    [403, keyLimit, 'account', 'key'],
+    [403, { message: 'Your input was flagged', metadata: { reasons: ['x'] } }, 'rejected', 'model'],
+    [401, { message: 'Provider returned error', metadata: { provider_name: 'Azure' } }, 'unavailable', 'model'],
+    [429, { message: 'Rate limit exceeded: free-models-per-min. ' }, 'rate_limited', 'free'],
+    [429, { message: 'Rate limit exceeded: free-models-per-day-high-balance. ' }, 'rate_limited', 'free'],
+    [null, { code: 429, message: 'Rate limit exceeded: free-models-per-day. Add 10 credits' }, 'rate_limited', 'free'],
+    [429, { message: 'Provider returned error', metadata: { provider_name: 'Chutes' } }, 'rate_limited', 'model'],
+    [500, { message: 'free-models-per-day' }, 'unavailable', 'model'],
+  ])('status %p with %j is %s of the %s', (status, error, kind, scope) => {
+    expect(errorOf(status, error)).toMatchObject({ kind, scope });
+  });
+
+  const NOON_TO_MIDNIGHT = 12 * 60 * 60 * 1000;
+  const perMinute = { message: 'Rate limit exceeded: free-models-per-min.' };
+  const perDay = { message: 'Rate limit exceeded: free-models-per-day.' };
+
+  test.each<[object, Record<string, string>, number | null]>([
+    [perMinute, { 'x-ratelimit-reset': String(NOW + 20_000), 'retry-after': '1' }, 20_000],
+    [perMinute, { 'x-ratelimit-reset': String(NOW / 1000 + 20) }, 20_000],
+    [{ ...perMinute, metadata: { headers: { 'X-RateLimit-Reset': String(NOW + 9000) } } }, {}, 9000],
+    [perMinute, { 'retry-after': '4' }, 4000],
+    [perMinute, {}, null],
+    [perDay, {}, NOON_TO_MIDNIGHT],
+    [perDay, { 'retry-after': '4' }, NOON_TO_MIDNIGHT],
+    [perDay, { 'x-ratelimit-reset': String(NOW + 5000) }, 5000],
+  ])('the free pool is closed by %j with %j for %p ms', (error, headers, waitMs) => {
+    expect(errorOf(429, error, headers).retryAfterMs).toBe(waitMs);
+  });
+});
+
 describe('how long to wait', () => {
   test.each<[Record<string, string>, unknown, number | null]>([
     [{ 'retry-after': '2' }, null, 2000],

@@ -5,11 +5,8 @@ import type { ChatRow } from './chat.model.ts';
 import { liveChat, toChat, toChatRow } from './chat.rows.ts';
 import { insertRow, type Collections } from './collections.ts';
 import type { Intents } from './intents.ts';
+import { literally } from './page.ts';
 import type { Removals } from './removals.ts';
-
-/** Text as a pattern that matches it and nothing else; NUL spelled out, since patterns may not hold one. */
-const literally = (text: string): string =>
-  text.replace(/[\\^$.*+?()[\]{}|/-]/g, String.raw`\$&`).replaceAll('\0', String.raw`\x00`);
 
 const filterOf = (ownerId: string, { sort, titleQuery, after }: ChatPage): QueryFilter<ChatRow> => {
   const field = sort.endsWith('createdAt') ? 'createdAt' : 'updatedAt';
@@ -26,7 +23,7 @@ export const createChatStore = (
   collections: Collections,
   { removals, intents, clock }: { removals: Removals; intents: Intents; clock: Clock },
 ): ChatStore => {
-  const { chats } = collections;
+  const { chats, messages } = collections;
   const find = (ownerId: string, chatId: string) => chats.findOne(liveChat(ownerId, chatId)).lean();
 
   return {
@@ -98,6 +95,11 @@ export const createChatStore = (
       const deleted = await chats.find({ ownerId, deleted: true, removedBy: intent._id }).select('_id').lean();
       return deleted.map((row) => row._id);
     },
+
+    countChats: async () => ({
+      chats: await chats.countDocuments({ deleted: false }),
+      messages: await messages.estimatedDocumentCount(),
+    }),
 
     listIdleChats: async (before, limit) => {
       const rows = await chats

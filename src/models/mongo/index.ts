@@ -2,18 +2,23 @@ import { systemClock, type Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Metrics } from '../../lib/metrics.ts';
 import type { Stores } from '../stores.ts';
+import { createApiKeyStore } from './apiKey.store.ts';
+import { createAuditStore } from './audit.store.ts';
 import { createChatStore } from './chat.store.ts';
 import { buildIndexes, createCollections } from './collections.ts';
 import { connectOptions, createConnection } from './connection.ts';
 import { createGuard } from './guard.ts';
 import { createIntents } from './intents.ts';
 import { createLoginStore } from './login.store.ts';
+import { createMailTokenStore } from './mailToken.store.ts';
 import { createMessageStore } from './message.store.ts';
 import { startOpening } from './opening.ts';
+import { createQuotas } from './quotas.ts';
 import { createRemovals } from './removals.ts';
 import { createRepair } from './repair.ts';
 import { createSyncStore } from './sync.store.ts';
 import { createTurnCommit } from './turnCommit.ts';
+import { createUsageStore } from './usage.store.ts';
 import { createUserStore } from './user.store.ts';
 
 export interface MongoOptions {
@@ -36,6 +41,7 @@ export const openMongoStores = async ({ uri, logger, clock = systemClock, metric
   const intents = createIntents(collections);
   const removals = createRemovals(collections, clock);
   const commit = createTurnCommit(collections, clock);
+  const quotas = createQuotas(collections);
   const repair = createRepair({ collections, commit, removals, intents, clock });
 
   const opening = await startOpening(async () => {
@@ -49,9 +55,13 @@ export const openMongoStores = async ({ uri, logger, clock = systemClock, metric
     kind: 'mongodb',
     users: guard.store('users', createUserStore(collections, removals, clock)),
     logins: guard.store('logins', createLoginStore(collections, intents)),
+    apiKeys: guard.store('apiKeys', createApiKeyStore(collections, intents)),
+    mailTokens: guard.store('mailTokens', createMailTokenStore(collections)),
+    audit: guard.store('audit', createAuditStore(collections)),
     chats: guard.store('chats', createChatStore(collections, { removals, intents, clock })),
-    messages: guard.store('messages', createMessageStore(collections, commit)),
+    messages: guard.store('messages', createMessageStore(collections, commit, quotas)),
     sync: guard.store('sync', createSyncStore(collections, clock)),
+    usage: guard.store('usage', createUsageStore(collections, quotas)),
     ping: () =>
       guard.run('ping', async () => {
         await connection.db?.command({ ping: 1 });

@@ -7,7 +7,7 @@ import { rowSchema } from './schema.ts';
 export interface IntentRow {
   readonly _id: string;
   readonly ownerId: string;
-  readonly kind: 'deleteChats' | 'endLogins';
+  readonly kind: 'deleteChats' | 'endLogins' | 'revokeKeys';
   readonly targetIds: readonly string[];
   readonly at: Date;
 }

@@ -22,5 +22,6 @@ export const loginSchema = rowSchema<LoginRow>({
   endedBy: nullableText,
 });
 loginSchema.index({ ownerId: 1, endedAt: 1 });
+loginSchema.index({ ownerId: 1, createdAt: 1, _id: 1 });
 loginSchema.index({ expiresAt: 1 });
 loginSchema.index({ idleExpiresAt: 1 });

@@ -1,9 +1,10 @@
 import { trusted, type QueryFilter } from 'mongoose';
 import type { Login } from '../entities.ts';
 import type { LoginStore } from '../stores.ts';
-import { insertRow, type Collections } from './collections.ts';
+import { insertRow, RELAXED, type Collections } from './collections.ts';
 import type { CarryOut, Intents } from './intents.ts';
 import type { LoginRow } from './login.model.ts';
+import { beforeLast } from './page.ts';
 
 const toRow = ({ id, ...login }: Login): LoginRow => ({ _id: id, ...login, endedBy: null });
 
@@ -37,6 +38,17 @@ export const createLoginStore = (collections: Collections, intents: Intents): Lo
   const idsOf = async (filter: QueryFilter<LoginRow>): Promise<string[]> =>
     (await logins.find(filter).select('_id').lean()).map((row) => row._id);
 
+  const endMany = async (ownerId: string, targetIds: readonly string[], at: Date): Promise<string[]> => {
+    if (targetIds.length === 0) return [];
+    const intent = await intents.perform({ kind: 'endLogins', ownerId, targetIds, at }, carryOut);
+    return idsOf({ ownerId, endedAt: at, endedBy: intent._id });
+  };
+
+  const liveAt = (ownerId: string, now: Date) => {
+    const later = trusted({ $gt: now });
+    return { ownerId, endedAt: null, idleExpiresAt: later, expiresAt: later };
+  };
+
   return {
     createLogin: async (login) => {
       await insertRow(logins, toRow(login));
@@ -62,10 +74,7 @@ export const createLoginStore = (collections: Collections, intents: Intents): Lo
 
     endLogins: async (ownerId, at, exceptLoginId) => {
       const others = exceptLoginId === null ? {} : { _id: trusted({ $ne: exceptLoginId }) };
-      const targetIds = await idsOf({ ownerId, endedAt: null, ...others });
-      if (targetIds.length === 0) return [];
-      const intent = await intents.perform({ kind: 'endLogins', ownerId, targetIds, at }, carryOut);
-      return idsOf({ ownerId, endedAt: at, endedBy: intent._id });
+      return endMany(ownerId, await idsOf({ ownerId, endedAt: null, ...others }), at);
     },
 
     createTicket: async ({ hash, ...ticket }) => {
@@ -89,6 +98,27 @@ export const createLoginStore = (collections: Collections, intents: Intents): Lo
       const expired = { $or: [{ expiresAt: before }, { idleExpiresAt: before }] };
       const loginIds = (await logins.find(expired).select('_id').limit(rest).lean()).map((row) => row._id);
       return deletedCount + (await logins.deleteMany({ _id: trusted({ $in: loginIds }), ...expired })).deletedCount;
+    },
+
+    listLogins: async (ownerId, { after, limit }, now) => {
+      const filter = { ...liveAt(ownerId, now), ...beforeLast('createdAt', after) };
+      return (await logins.find(filter).sort({ createdAt: -1, _id: -1 }).limit(limit).lean()).map(toEntity);
+    },
+
+    endOldestLogins: async (ownerId, keep, at) => {
+      const live = logins.find(liveAt(ownerId, at)).sort({ lastSeenAt: -1, createdAt: -1, _id: -1 });
+      const oldest = await live.skip(keep).select('_id').lean();
+      return endMany(
+        ownerId,
+        oldest.map((row) => row._id),
+        at,
+      );
+    },
+
+    touchLogins: async (seen) => {
+      for (const { id, at } of seen) {
+        await logins.updateOne({ _id: id, lastSeenAt: trusted({ $lt: at }) }, { $set: { lastSeenAt: at } }, RELAXED);
+      }
     },
   };
 };

@@ -7,6 +7,7 @@ import { UNFINISHED, type MessageRow } from './message.model.ts';
 import { toMessages } from './message.rows.ts';
 import { createReplyStore } from './reply.store.ts';
 import type { TurnCommit } from './turnCommit.ts';
+import type { Quotas } from './quotas.ts';
 import { createTurnStore } from './turn.store.ts';
 
 /** Messages read beyond those asked for, since a window over a chat also holds siblings that are not on the branch. */
@@ -78,8 +79,8 @@ const createReaders = (collections: Collections): Readers => {
   };
 };
 
-export const createMessageStore = (collections: Collections, commit: TurnCommit): MessageStore => ({
-  ...createTurnStore(collections, commit),
+export const createMessageStore = (collections: Collections, commit: TurnCommit, quotas: Quotas): MessageStore => ({
+  ...createTurnStore(collections, commit, quotas),
   ...createReaders(collections),
   ...createBranchStore(collections, commit),
   ...createReplyStore(collections),

@@ -3,10 +3,12 @@ import type { Clock } from '../../lib/clock.ts';
 import { newId } from '../../lib/ids.ts';
 import type { ChatRow } from './chat.model.ts';
 import { liveChat } from './chat.rows.ts';
+import { forgetWhere } from './audit.store.ts';
 import { RELAXED, type Collections } from './collections.ts';
 import type { CarryOut } from './intents.ts';
 import { logsOf, logsOfOwner } from './replyLog.ts';
 import { createTombstones } from './tombstones.ts';
+import { countersOfOwner } from './usageDays.ts';
 import type { UserRow } from './user.model.ts';
 
 /**
@@ -101,9 +103,15 @@ export const createRemovals = (collections: Collections, clock: Clock): Removals
     await replyLog.deleteMany(logsOfOwner(user._id));
     await logins.deleteMany(owned);
     await tickets.deleteMany(owned);
+    await collections.apiKeys.deleteMany(owned);
+    await collections.mailTokens.deleteMany(owned);
+    await forgetWhere(collections, user._id);
     await intents.deleteMany(owned);
     await collections.tombstones.deleteMany(owned);
     await collections.changeSets.deleteMany(owned);
+    await collections.usage.deleteMany(owned);
+    await collections.usageDays.deleteMany(countersOfOwner(user._id));
+    await collections.quotas.deleteOne({ _id: user._id });
     const sweepAt = nextSweep(user.removedAt);
     if (sweepAt === null) await users.deleteOne({ _id: user._id, deleted: true });
     else await users.updateOne({ _id: user._id, deleted: true }, { $set: { sweepAt } }, RELAXED);

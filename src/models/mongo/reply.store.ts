@@ -1,4 +1,4 @@
-import { trusted } from 'mongoose';
+import { trusted, type QueryFilter } from 'mongoose';
 import type { Lease, Turn } from '../entities.ts';
 import type { MessageStore, ReplyEnd } from '../stores.ts';
 import type { ChatRow } from './chat.model.ts';
@@ -59,6 +59,19 @@ export const finishSettling = async (
   return chat && { chat: toChat(chat), reply: toMessage(row) };
 };
 
+/** Not one that is `settling`: whoever is at that would drop the log of the reply that is generated then. */
+const abandonedAt = (at: Date): QueryFilter<MessageRow>[] => [
+  { status: 'interrupted' },
+  { status: 'pending', 'lease.until': trusted({ $lt: at }) },
+];
+
+const REOPENED: Partial<MessageRow> = {
+  status: 'queued',
+  error: null,
+  latencyMs: null,
+  lease: null,
+};
+
 export const createReplyStore = (collections: Collections): Pick<MessageStore, ReplyMethods> => {
   const { messages, replyLog } = collections;
 
@@ -83,8 +96,8 @@ export const createReplyStore = (collections: Collections): Pick<MessageStore, R
     reopenReply: async (ownerId, messageId, at) => {
       const row = await messages
         .findOneAndUpdate(
-          { _id: messageId, ownerId, status: 'interrupted', isAsked: false },
-          { $set: { status: 'queued', error: null, latencyMs: null, updatedAt: at }, $inc: { rev: 1 } },
+          { _id: messageId, ownerId, isAsked: false, $or: abandonedAt(at) },
+          { $set: { ...REOPENED, updatedAt: at }, $inc: { rev: 1 } },
           { returnDocument: 'after' },
         )
         .lean();
@@ -96,9 +109,10 @@ export const createReplyStore = (collections: Collections): Pick<MessageStore, R
     },
 
     settleReply: async (ownerId, messageId, end) => {
+      const holder = end.nodeId === undefined ? {} : { 'lease.nodeId': end.nodeId };
       const row = await messages
         .findOneAndUpdate(
-          { _id: messageId, ownerId, status: trusted({ $in: UNFINISHED }) },
+          { _id: messageId, ownerId, status: trusted({ $in: UNFINISHED }), ...holder },
           { $set: endOf(end), $inc: { rev: 1 } },
           { returnDocument: 'after' },
         )

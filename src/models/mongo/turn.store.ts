@@ -1,11 +1,12 @@
 import { trusted } from 'mongoose';
-import { ChatFullError, MissingReferenceError, StoreUnavailableError } from '../errors.ts';
+import { ChatFullError, MissingReferenceError, QuotaError, StoreUnavailableError } from '../errors.ts';
 import type { MessageStore, NewTurn, StoredTurn } from '../stores.ts';
 import { liveChat, toChat } from './chat.rows.ts';
 import { insertRow, type Collections } from './collections.ts';
 import { isDuplicateKey } from './errors.ts';
 import { createKeyedLock } from './keyedLock.ts';
 import { toMessages } from './message.rows.ts';
+import type { Quotas } from './quotas.ts';
 import type { TurnRow } from './turn.model.ts';
 import type { TurnCommit } from './turnCommit.ts';
 import { createDrafter, turnKey } from './turnDraft.ts';
@@ -20,6 +21,7 @@ const MAX_TRIES = 100;
 export const createTurnStore = (
   collections: Collections,
   commit: TurnCommit,
+  quotas: Quotas,
 ): Pick<MessageStore, 'appendTurn' | 'findTurn'> => {
   const { turns, chats, messages } = collections;
   const draftTurn = createDrafter(collections);
@@ -75,5 +77,28 @@ export const createTurnStore = (
     throw new StoreUnavailableError('the chat is too busy');
   };
 
-  return { appendTurn: (turn) => inChat(turn.chatId, () => append(turn)), findTurn };
+  /** Reserves first, and gives it back when no reply came of it. */
+  const appendReserved = async (turn: NewTurn): Promise<StoredTurn> => {
+    const { ownerId, chatId, reservation, at } = turn;
+    if (!reservation) return append(turn);
+    const { id } = turn.reply;
+    try {
+      await quotas.reserve({ ownerId, id, chatId, reservation, at });
+    } catch (error) {
+      const known = error instanceof QuotaError ? await findTurn(ownerId, turn.clientMessageId) : null;
+      if (known) return known;
+      throw error;
+    }
+    let isStored = false;
+    try {
+      const stored = await append(turn);
+      isStored = stored.created;
+      return stored;
+    } finally {
+      // What cannot be given back now comes free when this node is gone.
+      if (!isStored) await quotas.release(ownerId, [id]).catch(() => undefined);
+    }
+  };
+
+  return { appendTurn: (turn) => inChat(turn.chatId, () => appendReserved(turn)), findTurn };
 };

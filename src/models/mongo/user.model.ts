@@ -30,4 +30,5 @@ export const userSchema = rowSchema<UserRow>({
 userSchema.index({ usernameKey: 1 }, { unique: true });
 userSchema.index({ email: 1 }, { unique: true });
 userSchema.index({ role: 1 });
+userSchema.index({ createdAt: 1, _id: 1 });
 userSchema.index({ sweepAt: 1 });

@@ -1,10 +1,11 @@
 import { trusted } from 'mongoose';
 import type { Clock } from '../../lib/clock.ts';
 import type { User } from '../entities.ts';
-import { DuplicateKeyError } from '../errors.ts';
+import { DuplicateKeyError, LastAdminError } from '../errors.ts';
 import type { UserStore } from '../stores.ts';
 import { insertRow, type Collections } from './collections.ts';
 import { isRefusal } from './errors.ts';
+import { beforeLast, literally } from './page.ts';
 import type { Removals } from './removals.ts';
 import type { UserRow } from './user.model.ts';
 
@@ -30,6 +31,10 @@ const toEntity = (row: UserRow): User => ({
   updatedAt: row.updatedAt,
   lastLoginAt: row.lastLoginAt,
 });
+
+const ACTIVE_ADMIN = { role: 'admin', status: 'active', deleted: false } as const;
+const isActiveAdmin = ({ role, status }: Pick<User, 'role' | 'status'>): boolean =>
+  role === ACTIVE_ADMIN.role && status === ACTIVE_ADMIN.status;
 
 /** What is left of a deleted account: nothing personal, and its unique values free again. */
 const removed = (userId: string, now: Date): Partial<UserRow> => ({
@@ -110,5 +115,50 @@ export const createUserStore = ({ users }: Collections, removals: Removals, cloc
     },
 
     hasAdmin: async () => (await users.exists({ role: 'admin', deleted: false })) !== null,
+
+    updatePasswordHash: async (userId, fromHash, toHash, at) => {
+      const change = { $set: { passwordHash: toHash, updatedAt: at } };
+      const result = await users.updateOne({ _id: userId, passwordHash: fromHash, deleted: false }, change);
+      return result.modifiedCount === 1;
+    },
+
+    verifyEmail: async (userId, email, at) => {
+      const change = { $set: { emailVerified: true, updatedAt: at } };
+      return (await users.updateOne({ _id: userId, email, deleted: false }, change)).matchedCount === 1;
+    },
+
+    updateAccount: async (userId, changes, at) => {
+      const live = { _id: userId, deleted: false };
+      const before = await users.findOne(live).lean();
+      if (!before) return null;
+      const isLeaving = isActiveAdmin(before) && !isActiveAdmin({ ...before, ...changes });
+      const others = { ...ACTIVE_ADMIN, _id: trusted({ $ne: userId }) };
+      if (isLeaving && !(await users.exists(others))) throw new LastAdminError();
+      const update = { $set: { ...changes, updatedAt: at } };
+      const row = await users.findOneAndUpdate(live, update, { returnDocument: 'after' }).lean();
+      if (isLeaving && !(await users.exists(ACTIVE_ADMIN))) {
+        // The other one left at the same moment: who looks last sees that, and comes back.
+        await users.updateOne(live, { $set: { role: before.role, status: before.status } });
+        throw new LastAdminError();
+      }
+      return row && toEntity(row);
+    },
+
+    listUsers: async ({ query, role, status, after, limit }) => {
+      const pattern = query === null ? null : trusted({ $regex: literally(query.toLowerCase()) });
+      const filter = {
+        deleted: false,
+        ...(role === null ? {} : { role }),
+        ...(status === null ? {} : { status }),
+        $and: [beforeLast('createdAt', after), pattern ? { $or: [{ usernameKey: pattern }, { email: pattern }] } : {}],
+      };
+      return (await users.find(filter).sort({ createdAt: -1, _id: -1 }).limit(limit).lean()).map(toEntity);
+    },
+
+    countUsers: async () => ({
+      total: await users.countDocuments({ deleted: false }),
+      disabled: await users.countDocuments({ deleted: false, status: 'disabled' }),
+      admins: await users.countDocuments({ deleted: false, role: 'admin' }),
+    }),
   };
 };

@@ -2,7 +2,18 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Metrics } from '../../lib/metrics.ts';
 import { StoreUnavailableError } from '../errors.ts';
-import type { ChatStore, LoginStore, MessageStore, Stores, SyncStore, UserStore } from '../stores.ts';
+import type {
+  ApiKeyStore,
+  AuditStore,
+  ChatStore,
+  LoginStore,
+  MailTokenStore,
+  MessageStore,
+  Stores,
+  SyncStore,
+  UsageStore,
+  UserStore,
+} from '../stores.ts';
 import type { Database } from './database.ts';
 import { toStoreError } from './errors.ts';
 import { createSyncStores, isRead, perform, type Operation, type StoreName } from './operations.ts';
@@ -65,9 +76,13 @@ export const createCaller = (options: CallerOptions): Stores => {
     kind: 'sqlite',
     users: promised<UserStore>('users', stores.users),
     logins: promised<LoginStore>('logins', stores.logins),
+    apiKeys: promised<ApiKeyStore>('apiKeys', stores.apiKeys),
+    mailTokens: promised<MailTokenStore>('mailTokens', stores.mailTokens),
+    audit: promised<AuditStore>('audit', stores.audit),
     chats: promised<ChatStore>('chats', stores.chats),
     messages: promised<MessageStore>('messages', stores.messages),
     sync: promised<SyncStore>('sync', stores.sync),
+    usage: promised<UsageStore>('usage', stores.usage),
     ping: async () => {
       await run({ store: 'database', method: 'ping', args: [] });
     },

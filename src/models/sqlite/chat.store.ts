@@ -1,5 +1,5 @@
 import type { Chat } from '../entities.ts';
-import type { ChatSort, ChatStore } from '../stores.ts';
+import type { ChatCounts, ChatSort, ChatStore } from '../stores.ts';
 import { buryMessages, nextChange } from './changes.ts';
 import type { Database } from './database.ts';
 import type { Sync } from './sync.ts';
@@ -73,6 +73,8 @@ WHERE id = ? AND owner_id = ? RETURNING *`;
 
 const CHAT_MESSAGE_IDS = 'SELECT id FROM messages WHERE chat_id = ? ORDER BY seq';
 
+const COUNT_CHATS = 'SELECT count(*) AS chats, coalesce(sum(message_count), 0) AS messages FROM chats';
+
 const IDLE_CHATS = 'SELECT id, owner_id FROM chats WHERE updated_at < ? ORDER BY updated_at LIMIT ?';
 
 /** Times are far below this; a page without a cursor begins behind it. */
@@ -128,6 +130,7 @@ export const createChatStore = (db: Database): Sync<ChatStore> => ({
   deleteChat: (ownerId, chatId) => db.run('DELETE FROM chats WHERE id = ? AND owner_id = ?', chatId, ownerId) === 1,
   deleteChats: (ownerId) =>
     (db.all('DELETE FROM chats WHERE owner_id = ? RETURNING id', ownerId) as { id: string }[]).map((row) => row.id),
+  countChats: () => ({ ...(db.get(COUNT_CHATS) as ChatCounts) }),
   listIdleChats: (before, limit) =>
     (db.all(IDLE_CHATS, before.getTime(), limit) as Pick<ChatRow, 'id' | 'owner_id'>[]).map((row) => ({
       id: row.id,

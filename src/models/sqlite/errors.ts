@@ -1,4 +1,11 @@
-import { ChatFullError, DuplicateKeyError, MissingReferenceError, StoreUnavailableError } from '../errors.ts';
+import {
+  ChatFullError,
+  DuplicateKeyError,
+  LastAdminError,
+  MissingReferenceError,
+  QuotaError,
+  StoreUnavailableError,
+} from '../errors.ts';
 
 /** Primary result codes (https://sqlite.org/rescode.html) of a database that cannot do its work for now. */
 const UNAVAILABLE: ReadonlySet<number> = new Set([
@@ -67,6 +74,8 @@ export type PackedError =
   | { readonly kind: 'duplicate'; readonly field: string }
   | { readonly kind: 'missing'; readonly what: 'chat' | 'parent' }
   | { readonly kind: 'chatFull' }
+  | { readonly kind: 'lastAdmin' }
+  | { readonly kind: 'quota'; readonly quota: QuotaError['quota']; readonly isUsedUp: boolean }
   | { readonly kind: 'unavailable'; readonly message: string }
   | { readonly kind: 'defect'; readonly message: string; readonly stack: string };
 
@@ -75,6 +84,8 @@ export const packError = (error: unknown): PackedError => {
   if (error instanceof DuplicateKeyError) return { kind: 'duplicate', field: error.field };
   if (error instanceof MissingReferenceError) return { kind: 'missing', what: error.what };
   if (error instanceof ChatFullError) return { kind: 'chatFull' };
+  if (error instanceof LastAdminError) return { kind: 'lastAdmin' };
+  if (error instanceof QuotaError) return { kind: 'quota', quota: error.quota, isUsedUp: error.isUsedUp };
   if (error instanceof StoreUnavailableError) return { kind: 'unavailable', message: error.message };
   const { message, stack = '' } = Error.isError(error) ? error : new Error(String(error));
   return { kind: 'defect', message, stack };
@@ -89,6 +100,10 @@ export const unpackError = (packed: PackedError): Error => {
       return new MissingReferenceError(packed.what);
     case 'chatFull':
       return new ChatFullError();
+    case 'lastAdmin':
+      return new LastAdminError();
+    case 'quota':
+      return new QuotaError(packed.quota, packed.isUsedUp);
     case 'unavailable':
       return new StoreUnavailableError(packed.message);
     case 'defect':

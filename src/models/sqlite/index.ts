@@ -6,6 +6,7 @@ import { createCaller } from './caller.ts';
 import { claimFiles } from './dataFiles.ts';
 import { migrate, openDatabase } from './database.ts';
 import { toStoreError } from './errors.ts';
+import { dropReservations } from './quota.ts';
 import { releaseLeases } from './reply.store.ts';
 import { createWriter } from './writer.ts';
 
@@ -23,6 +24,7 @@ const prepare = (file: string, logger: Logger): void => {
   try {
     const migrations = migrate(db);
     const releasedLeases = releaseLeases(db);
+    dropReservations(db);
     logger.info('database opened', { file, migrations, releasedLeases });
   } finally {
     db.close();

@@ -2,7 +2,7 @@ import type { Login, Ticket } from '../entities.ts';
 import type { LoginStore } from '../stores.ts';
 import type { Database } from './database.ts';
 import type { Sync } from './sync.ts';
-import { inserter, toDate, toDateOrNull, toTime } from './table.ts';
+import { before, inserter, toDate, toDateOrNull, toTime } from './table.ts';
 
 interface LoginRow {
   readonly id: string;
@@ -78,6 +78,19 @@ const DELETE_LOGINS = `
 DELETE FROM logins WHERE id IN (
   SELECT id FROM logins WHERE min(idle_expires_at, expires_at) < ? ORDER BY min(idle_expires_at, expires_at) LIMIT ?)`;
 
+const LIST_LOGINS = `
+SELECT * FROM logins WHERE owner_id = ? AND ended_at IS NULL AND idle_expires_at > ? AND expires_at > ?
+  AND (created_at, id) < (?, ?)
+ORDER BY created_at DESC, id DESC LIMIT ?`;
+
+const END_OLDEST_LOGINS = `
+UPDATE logins SET ended_at = ?1 WHERE id IN (
+  SELECT id FROM logins WHERE owner_id = ?2 AND ended_at IS NULL AND idle_expires_at > ?1 AND expires_at > ?1
+  ORDER BY last_seen_at DESC, created_at DESC, id DESC LIMIT -1 OFFSET ?3)
+RETURNING id`;
+
+const TOUCH_LOGIN = 'UPDATE logins SET last_seen_at = ? WHERE id = ? AND last_seen_at < ?';
+
 export const createLoginStore = (db: Database): Sync<LoginStore> => ({
   createLogin: (login) => {
     insertLogin(db, login);
@@ -111,5 +124,14 @@ export const createLoginStore = (db: Database): Sync<LoginStore> => ({
   deleteExpired: (now, limit) => {
     const tickets = db.run(DELETE_TICKETS, now.getTime(), limit);
     return tickets + db.run(DELETE_LOGINS, now.getTime(), limit - tickets);
+  },
+  listLogins: (ownerId, { after, limit }, now) => {
+    const time = now.getTime();
+    return (db.all(LIST_LOGINS, ownerId, time, time, ...before(after), limit) as LoginRow[]).map(toEntity);
+  },
+  endOldestLogins: (ownerId, keep, at) =>
+    (db.all(END_OLDEST_LOGINS, at.getTime(), ownerId, keep) as { id: string }[]).map((row) => row.id),
+  touchLogins: (seen) => {
+    for (const { id, at } of seen) db.run(TOUCH_LOGIN, at.getTime(), id, at.getTime());
   },
 });

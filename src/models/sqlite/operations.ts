@@ -1,18 +1,36 @@
-import type { ChatStore, LoginStore, MessageStore, SyncStore, UserStore } from '../stores.ts';
+import type {
+  ApiKeyStore,
+  AuditStore,
+  ChatStore,
+  LoginStore,
+  MailTokenStore,
+  MessageStore,
+  SyncStore,
+  UsageStore,
+  UserStore,
+} from '../stores.ts';
+import { createApiKeyStore } from './apiKey.store.ts';
+import { createAuditStore } from './audit.store.ts';
 import { createChatStore } from './chat.store.ts';
 import type { Database } from './database.ts';
 import { createLoginStore } from './login.store.ts';
+import { createMailTokenStore } from './mailToken.store.ts';
 import { createMessageStore } from './message.store.ts';
 import { createSyncStore } from './sync.store.ts';
 import type { Sync } from './sync.ts';
+import { createUsageStore } from './usage.store.ts';
 import { createUserStore } from './user.store.ts';
 
 export interface SyncStores {
   readonly users: Sync<UserStore>;
   readonly logins: Sync<LoginStore>;
+  readonly apiKeys: Sync<ApiKeyStore>;
+  readonly mailTokens: Sync<MailTokenStore>;
+  readonly audit: Sync<AuditStore>;
   readonly chats: Sync<ChatStore>;
   readonly messages: Sync<MessageStore>;
   readonly sync: Sync<SyncStore>;
+  readonly usage: Sync<UsageStore>;
   readonly database: { ping(): void };
 }
 export type StoreName = keyof SyncStores;
@@ -21,9 +39,13 @@ export type StoreName = keyof SyncStores;
 export const createSyncStores = (db: Database): SyncStores => ({
   users: createUserStore(db),
   logins: createLoginStore(db),
+  apiKeys: createApiKeyStore(db),
+  mailTokens: createMailTokenStore(db),
+  audit: createAuditStore(db),
   chats: createChatStore(db),
   messages: createMessageStore(db),
   sync: createSyncStore(db),
+  usage: createUsageStore(db),
   database: { ping: () => void db.get('SELECT count(*) FROM sqlite_schema') },
 });
 
@@ -39,7 +61,17 @@ export interface Operation {
 export const isRead = (method: string): boolean => /^(find|list|has|count)[A-Z]/.test(method);
 
 /** Calls that survive the death of the process but need not survive a power loss, and so need not wait for the disk. */
-const RELAXED: ReadonlySet<string> = new Set(['startReply', 'appendLog', 'renewLeases', 'ping']);
+const RELAXED: ReadonlySet<string> = new Set([
+  'startReply',
+  'appendLog',
+  'renewLeases',
+  'reserve',
+  'renewReservations',
+  'appendUsage',
+  'touchLogins',
+  'touchKeys',
+  'ping',
+]);
 
 export const isDurable = (operation: Operation): boolean => !RELAXED.has(operation.method);
 

@@ -16,8 +16,10 @@ UPDATE messages SET status = 'streaming', is_asked = 1, model = ?, updated_at = 
 WHERE id = ? AND owner_id = ? AND status = 'pending'`;
 
 const REOPEN_REPLY = `
-UPDATE messages SET status = 'queued', error = NULL, latency_ms = NULL, updated_at = ?, rev = rev + 1, change = ?
-WHERE id = ? AND owner_id = ? AND status = 'interrupted' AND is_asked = 0 RETURNING *`;
+UPDATE messages SET status = 'queued', error = NULL, latency_ms = NULL, lease_node_id = NULL, lease_until = NULL,
+  updated_at = ?1, rev = rev + 1, change = ?2
+WHERE id = ?3 AND owner_id = ?4 AND is_asked = 0
+  AND (status = 'interrupted' OR (status = 'pending' AND lease_until < ?1)) RETURNING *`;
 
 /**
  * UTF-16 units up to which a row of the log grows. A row per tick would cost three times the space and as many
@@ -42,7 +44,7 @@ ON CONFLICT DO NOTHING`;
 const SETTLE_REPLY = `
 UPDATE messages SET status = ?, content = ?, model = ?, finish_reason = ?, usage = ?, latency_ms = ?, segments = ?, error = ?,
   lease_node_id = NULL, lease_until = NULL, updated_at = ?, rev = rev + 1, change = ?
-WHERE id = ? AND owner_id = ? AND ${IS_UNFINISHED} RETURNING *`;
+WHERE id = ? AND owner_id = ? AND ${IS_UNFINISHED} AND lease_node_id IS coalesce(?, lease_node_id) RETURNING *`;
 
 const SETTLE_CHAT = `
 UPDATE chats SET
@@ -104,11 +106,12 @@ export const createReplyStore = (db: Database): Pick<Sync<MessageStore>, ReplyMe
     for (const entry of entries) appendEntry(db, entry);
   },
   settleReply: (ownerId, messageId, end) => {
-    const reply = getMessage(db, SETTLE_REPLY, ...valuesOf(end), nextChange(db), messageId, ownerId);
+    const values = [...valuesOf(end), nextChange(db), messageId, ownerId, end.nodeId ?? null];
+    const reply = getMessage(db, SETTLE_REPLY, ...values);
     if (!reply) return null;
     db.run('DELETE FROM reply_log WHERE message_id = ?', messageId);
-    const values = [messageId, end.preview, end.at.getTime(), nextChange(db)];
-    const row = db.get(SETTLE_CHAT, ...values, reply.chatId) as ChatRow | undefined;
+    const ofChat = [messageId, end.preview, end.at.getTime(), nextChange(db)];
+    const row = db.get(SETTLE_CHAT, ...ofChat, reply.chatId) as ChatRow | undefined;
     return row ? { reply, chat: toChat(row) } : null;
   },
   renewLeases: (nodeId, messageIds, until) =>

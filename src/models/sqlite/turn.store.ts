@@ -5,6 +5,7 @@ import { nextChange } from './changes.ts';
 import { findChat, insertChat } from './chat.store.ts';
 import type { Database } from './database.ts';
 import { findMessage, insertMessage, IS_UNFINISHED } from './message.rows.ts';
+import { reserve } from './quota.ts';
 import type { Sync } from './sync.ts';
 import { inserter } from './table.ts';
 
@@ -158,6 +159,8 @@ export const createTurnStore = (db: Database): Pick<Sync<MessageStore>, 'appendT
     const chat = chatAfter(turn, before);
     const userMessage = userMessageOf(db, turn, before);
     const reply = replyOf(db, turn, { seq: chat.lastSeq, parentId: userMessage.id });
+    const { ownerId, chatId, reservation, at } = turn;
+    if (reservation) reserve(db, { ownerId, id: reply.id, chatId, reservation, at });
     storeChat(db, turn, chat);
     if (turn.userMessage) insertMessage(db, userMessage);
     insertMessage(db, reply);

@@ -1,6 +1,6 @@
-import type { Role } from '../../models/entities.ts';
+import type { Role, Scope } from '../../models/entities.ts';
 
-export type Scope = 'chat' | 'read';
+export type { Scope } from '../../models/entities.ts';
 
 /** Who asks: every decision is made on this, never on a request or a socket. */
 export interface Actor {

@@ -1,5 +1,9 @@
 import { AppError } from '../../lib/errors.ts';
+import type { ApiKey } from '../../models/entities.ts';
 import type { Actor } from './actor.ts';
+import { isApiKey } from './apiKeyToken.ts';
+import type { KeyStates } from './keyStates.ts';
+import type { LastSeen } from './lastSeen.ts';
 import type { LoginState, LoginStates } from './loginStates.ts';
 import type { AccessTokens } from './tokens.ts';
 import type { createTickets } from './tickets.ts';
@@ -12,6 +16,8 @@ interface Parts {
   readonly accessTokens: AccessTokens;
   readonly tickets: ReturnType<typeof createTickets>;
   readonly loginStates: LoginStates;
+  readonly keyStates: KeyStates;
+  readonly seen: { readonly logins: LastSeen; readonly keys: LastSeen };
 }
 
 const toActor = (state: LoginState, via: Actor['via'], expiresAt: Date): Actor => ({
@@ -25,22 +31,48 @@ const toActor = (state: LoginState, via: Actor['via'], expiresAt: Date): Actor =
   expiresAt,
 });
 
+/** A key stands for its owner's chats and never for what an admin may do. */
+const toKeyActor = ({ id, ownerId, scopes, expiresAt }: ApiKey): Actor => ({
+  userId: ownerId,
+  ownerId,
+  role: 'user',
+  scopes: scopes.includes('chat') ? ['chat', 'read'] : scopes,
+  loginId: null,
+  keyId: id,
+  via: 'bearer',
+  expiresAt,
+});
+
 /**
  * Who makes a request. A logout, a disabled or a deleted account is felt at the next call.
  * What a ticket opens lasts as long as the login it was made under.
  * @throws AppError `TOKEN_EXPIRED`, `TOKEN_INVALID`, `TOKEN_REVOKED`
  */
-export const createAuthenticate =
-  ({ accessTokens, tickets, loginStates }: Parts) =>
-  async (credentials: RequestCredentials): Promise<Actor> => {
-    if (credentials.via === 'ticket') {
-      const { loginId } = await tickets.spendTicket(credentials.token);
-      if (loginId === null) throw new AppError('TOKEN_INVALID');
-      const state = await loginStates.getState(loginId);
-      return toActor(state, 'ticket', state.expiresAt);
-    }
-    const claims = accessTokens.verify(credentials.token);
+export const createAuthenticate = ({ accessTokens, tickets, loginStates, keyStates, seen }: Parts) => {
+  const byTicket = async (ticket: string): Promise<Actor> => {
+    const { loginId } = await tickets.spendTicket(ticket);
+    if (loginId === null) throw new AppError('TOKEN_INVALID');
+    const state = await loginStates.getState(loginId);
+    return toActor(state, 'ticket', state.expiresAt);
+  };
+
+  const byKey = async (token: string): Promise<Actor> => {
+    const key = await keyStates.getKey(token);
+    seen.keys.saw(key.id);
+    return toKeyActor(key);
+  };
+
+  const byAccessToken = async (token: string, via: 'bearer' | 'cookie'): Promise<Actor> => {
+    const claims = accessTokens.verify(token);
     const state = await loginStates.getState(claims.loginId);
     if (state.ownerId !== claims.userId) throw new AppError('TOKEN_INVALID');
-    return toActor(state, credentials.via, claims.expiresAt);
+    seen.logins.saw(state.loginId);
+    return toActor(state, via, claims.expiresAt);
   };
+
+  return async ({ via, token }: RequestCredentials): Promise<Actor> => {
+    if (via === 'ticket') return byTicket(token);
+    // Never by cookie: a key is for programs.
+    return via === 'bearer' && isApiKey(token) ? byKey(token) : byAccessToken(token, via);
+  };
+};

@@ -29,7 +29,7 @@ interface Entry {
 
 /**
  * Remembers the state of logins, so that a steady client costs no database read: each is read again after 30 s, and at
- * once after it, or its account, ended on this node.
+ * once after it, or its account, ended on this node or got another role.
  */
 export const createLoginStates = ({
   stores,
@@ -44,10 +44,12 @@ export const createLoginStates = ({
     endings += 1;
     entries.delete(loginId);
   });
-  events.subscribe('accountEnded', ({ ownerId }) => {
+  const forgetOwner = ({ ownerId }: { readonly ownerId: string }): void => {
     endings += 1;
     for (const [loginId, entry] of entries.entries()) if (entry.ownerId === ownerId) entries.delete(loginId);
-  });
+  };
+  events.subscribe('accountEnded', forgetOwner);
+  events.subscribe('roleChanged', forgetOwner);
 
   const read = async (loginId: string): Promise<Entry> => {
     const readAt = clock.now();

@@ -8,7 +8,7 @@ interface LoginRef {
 }
 
 /** The ways in which logins end at their owner's wish. */
-export const createLogout = ({ stores, events, clock, logger, refreshTokens }: AuthParts) => {
+export const createLogout = ({ stores, events, clock, logger, audit, refreshTokens }: AuthParts) => {
   const endOne = async (ownerId: string, loginId: string | null): Promise<string[]> => {
     if (loginId === null) return [];
     return (await stores.logins.endLogin(ownerId, loginId, new Date(clock.now()))) ? [loginId] : [];
@@ -19,7 +19,11 @@ export const createLogout = ({ stores, events, clock, logger, refreshTokens }: A
     const ended = all
       ? await stores.logins.endLogins(ownerId, new Date(clock.now()), null)
       : await endOne(ownerId, loginId);
-    for (const id of ended) events.publish('loginEnded', { ownerId, loginId: id });
+    for (const id of ended) {
+      events.publish('loginEnded', { ownerId, loginId: id });
+      const details = { reason: 'logout' };
+      audit.record({ action: 'login.ended', actorId: ownerId, ownerId, targetId: id, details });
+    }
     logger.info('logged out', { userId: ownerId, logins: ended.length });
   };
 

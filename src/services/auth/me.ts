@@ -2,8 +2,11 @@ import { AppError } from '../../lib/errors.ts';
 import type { User } from '../../models/entities.ts';
 import type { UserChanges } from '../../models/stores.ts';
 import type { Actor } from './actor.ts';
+import { createPasswordCheck } from './changePassword.ts';
 import type { AuthParts } from './deps.ts';
+import { deleteAccount } from './deleteAccount.ts';
 import { takenError } from './signup.ts';
+import { createVerifyEmail } from './verifyEmail.ts';
 
 export interface ProfileChanges {
   readonly username?: string | undefined;
@@ -13,19 +16,16 @@ export interface ProfileChanges {
 }
 
 /** What users do with their own account. */
-export const createMe = ({ stores, passwords, events, clock, logger }: AuthParts) => {
+export const createMe = (parts: AuthParts) => {
+  const { stores, clock, logger, audit, mailer } = parts;
+  const checkPassword = createPasswordCheck(parts);
+  const { sendVerification } = createVerifyEmail(parts);
+
   /** @throws AppError `TOKEN_REVOKED` when the account is gone */
   const getMe = async (actor: Actor): Promise<User> => {
     const user = await stores.users.findUser(actor.userId);
     if (!user) throw new AppError('TOKEN_REVOKED');
     return user;
-  };
-
-  const checkPassword = async (user: User, password: string): Promise<void> => {
-    const { matches } = await passwords.verify(password, user.passwordHash);
-    if (matches) return;
-    logger.info('password check refused', { userId: user.id });
-    throw new AppError('INVALID_CREDENTIALS', { detail: 'The password is wrong' });
   };
 
   const changesOf = (user: User, input: ProfileChanges): UserChanges => ({
@@ -34,9 +34,16 @@ export const createMe = ({ stores, passwords, events, clock, logger }: AuthParts
     ...(input.fullName === undefined || input.fullName === user.fullName ? {} : { fullName: input.fullName }),
   });
 
+  /** Links that went to the old address are of no use any more; the new one gets its own, and the old one is told. */
+  const moveMail = async (before: User, after: User): Promise<void> => {
+    await stores.mailTokens.dropMailToken(after.id, 'reset');
+    sendVerification(after);
+    mailer.send(before.email, 'emailChanged', { username: before.username });
+  };
+
   /**
-   * Changes the profile. A new e-mail address needs the password (ASVS 5.0 §7.5.1) and is not verified.
-   * @throws AppError `VALIDATION_FAILED`, `INVALID_CREDENTIALS`, `USERNAME_TAKEN`, `EMAIL_TAKEN`
+   * Changes the profile. A new e-mail address needs the password (ASVS 5.0 §7.5.1) and is to be verified anew.
+   * @throws AppError `VALIDATION_FAILED`, `INVALID_CREDENTIALS`, `TOO_MANY_FAILURES`, `USERNAME_TAKEN`, `EMAIL_TAKEN`
    */
   const updateMe = async (actor: Actor, input: ProfileChanges): Promise<User> => {
     const user = await getMe(actor);
@@ -53,20 +60,21 @@ export const createMe = ({ stores, passwords, events, clock, logger }: AuthParts
       throw takenError(error);
     });
     if (!updated) throw new AppError('TOKEN_REVOKED');
+    if (changes.email !== undefined) await moveMail(user, updated);
+    const details = { fields: Object.keys(changes).join(' ') };
+    audit.record({ action: 'account.changed', actorId: user.id, ownerId: user.id, details });
     logger.info('profile changed', { userId: user.id, fields: Object.keys(changes) });
     return updated;
   };
 
   /**
    * Deletes the account and everything it owns.
-   * @throws AppError `INVALID_CREDENTIALS`
+   * @throws AppError `INVALID_CREDENTIALS`, `TOO_MANY_FAILURES`, `FORBIDDEN` (the last active admin)
    */
   const deleteMe = async (actor: Actor, password: string): Promise<void> => {
     const user = await getMe(actor);
     await checkPassword(user, password);
-    await stores.users.deleteUser(user.id);
-    // Only now: who checks the account again on hearing it must find it gone.
-    events.publish('accountEnded', { ownerId: actor.ownerId });
+    await deleteAccount(parts, user, actor.userId);
     logger.info('account deleted', { userId: user.id });
   };
 

@@ -5,6 +5,7 @@ import { Piscina } from 'piscina';
 import type { Config } from '../../config/index.ts';
 import { AppError } from '../../lib/errors.ts';
 import type { Lifecycle } from '../../lib/lifecycle.ts';
+import { readStoredHash } from './foreignHash.ts';
 import type { PasswordTask } from './password.worker.ts';
 
 export interface Passwords {
@@ -76,6 +77,25 @@ export const createPasswords = (
       .update(password.normalize('NFKC'))
       .digest('base64');
 
+  /**
+   * What a wrong guess at a hash of lower cost c is padded with: 2^c and then the sum of 2^c … 2^(cost-1) is 2^cost, so that
+   * it takes as long as one at an unknown user.
+   */
+  const cheaperThan = (hash: string): string[] => {
+    const lowest = costOf(hash);
+    return Array.from({ length: Math.max(0, cost - lowest) }, (_, index) => decoyHash(lowest + index));
+  };
+
+  /** What bcrypt is to compare, and whether today's settings would store it so. */
+  const targetOf = (password: string, stored: string | null): { hash: string; input: string; isToday: boolean } => {
+    const known = stored === null ? null : readStoredHash(stored);
+    if (known?.scheme === 'bcrypt') return { hash: known.hash, input: password, isToday: false };
+    // A hash under a key that is gone is nobody's, and costs what an unknown user costs.
+    if (!known || !keys.has(known.scheme)) return { hash: decoy, input: digest(password, scheme), isToday: true };
+    const isToday = known.scheme === scheme && costOf(known.hash) === cost;
+    return { hash: known.hash, input: digest(password, known.scheme), isToday };
+  };
+
   const run = async (task: PasswordTask): Promise<string | boolean> => {
     if (pool.queueSize >= pool.options.maxQueue) {
       throw new AppError('RATE_LIMITED', { detail: 'Too many logins at once', retryAfterMs: OVERLOAD_RETRY_MS });
@@ -89,13 +109,10 @@ export const createPasswords = (
       return `${scheme}$${String(hash)}`;
     },
     verify: async (password, stored) => {
-      const at = stored?.indexOf('$') ?? -1;
-      const storedScheme = stored?.slice(0, at) ?? '';
-      // A hash under a key that is gone is nobody's, and costs what an unknown user costs.
-      const hash = stored !== null && keys.has(storedScheme) ? stored.slice(at + 1) : decoy;
-      const isEqual = await run({ kind: 'verify', input: digest(password, storedScheme), hash });
+      const { hash, input, isToday } = targetOf(password, stored);
+      const isEqual = await run({ kind: 'verify', input, hash, decoys: cheaperThan(hash) });
       const matches = isEqual === true && hash !== decoy;
-      return { matches, needsRehash: matches && (storedScheme !== scheme || costOf(hash) !== cost) };
+      return { matches, needsRehash: matches && !isToday };
     },
     get completed() {
       return pool.completed;

@@ -13,7 +13,7 @@ const GRACE_MS = 10_000;
  * @throws AppError `TOKEN_INVALID` (not ours), `TOKEN_REVOKED` (the login has ended, or just did)
  */
 export const createRefresh = (parts: AuthParts) => {
-  const { stores, clock, logger, events, refreshTokens } = parts;
+  const { stores, clock, logger, events, audit, refreshTokens } = parts;
 
   const findLive = async (loginId: string): Promise<Login> => {
     const login = await stores.logins.findLogin(loginId);
@@ -44,6 +44,13 @@ export const createRefresh = (parts: AuthParts) => {
   const endReused = async (login: Login): Promise<never> => {
     const hasEnded = await stores.logins.endLogin(login.ownerId, login.id, new Date(clock.now()));
     if (hasEnded) events.publish('loginEnded', { ownerId: login.ownerId, loginId: login.id });
+    await audit.recordNow({
+      action: 'refresh.reused',
+      outcome: 'failure',
+      ownerId: login.ownerId,
+      targetId: login.id,
+      details: { ended: String(hasEnded) },
+    });
     logger.warn('spent refresh credential used again: login ended', { userId: login.ownerId, loginId: login.id });
     throw new AppError('TOKEN_REVOKED');
   };

@@ -6,17 +6,22 @@ import type { AccessTokens } from './tokens.ts';
 
 /** What a client gets that proved who it is. */
 export interface Session {
+  readonly loginId: string;
   readonly user: User;
   readonly accessToken: string;
   readonly expiresInSeconds: number;
   readonly refreshToken: string;
   /** When the refresh token ends if it is not used. */
   readonly refreshExpiresAt: Date;
+  /** For the device to keep, after a login or a signup. */
+  readonly deviceToken?: string;
 }
 
 const DAY_MS = 86_400_000;
 const IDLE_MS = 7 * DAY_MS;
 const MAX_DEVICE_CHARS = 256;
+/** Devices that a user can be signed in on. */
+const MAX_LOGINS = 20;
 
 /** When a login ends that is not used from `now` on: after 7 days, and never after its absolute end. */
 export const idleEnd = (now: number, expiresAt: Date): Date => new Date(Math.min(now + IDLE_MS, expiresAt.getTime()));
@@ -28,15 +33,24 @@ export interface LoginWithToken {
 }
 
 export const toSession = (tokens: AccessTokens, user: User, { login, token }: LoginWithToken): Session => ({
+  loginId: login.id,
   user,
   ...tokens.issue(user, login.id, login.expiresAt),
   refreshToken: token,
   refreshExpiresAt: login.idleExpiresAt,
 });
 
-type Parts = Pick<AuthParts, 'stores' | 'config' | 'clock' | 'accessTokens' | 'refreshTokens'>;
+type Parts = Pick<AuthParts, 'stores' | 'config' | 'clock' | 'accessTokens' | 'refreshTokens' | 'events' | 'audit'>;
 
-/** Begins a login of a user on a device. */
+/** Of too many logins those end that were not seen for longest. */
+const endOldest = async ({ stores, events, audit }: Parts, ownerId: string, at: Date): Promise<void> => {
+  for (const loginId of await stores.logins.endOldestLogins(ownerId, MAX_LOGINS, at)) {
+    events.publish('loginEnded', { ownerId, loginId });
+    audit.record({ action: 'login.ended', ownerId, targetId: loginId, details: { reason: 'limit' } });
+  }
+};
+
+/** Begins a login of a user on a device; the twenty-first ends another. */
 export const startSession = async (parts: Parts, user: User, client: Client): Promise<Session> => {
   const now = parts.clock.now();
   const id = newId();
@@ -58,5 +72,6 @@ export const startSession = async (parts: Parts, user: User, client: Client): Pr
     endedAt: null,
   };
   await parts.stores.logins.createLogin(login);
+  await endOldest(parts, user.id, at);
   return toSession(parts.accessTokens, user, { login, token });
 };

@@ -1,4 +1,3 @@
-import type { Clock } from '../../lib/clock.ts';
 import { AppError } from '../../lib/errors.ts';
 import type { Turn } from '../../models/entities.ts';
 import type { StoredTurn, Stores } from '../../models/stores.ts';
@@ -9,10 +8,9 @@ import { wantedModel, type SentMessage, type TurnPlan } from './turnPlan.ts';
 
 export interface KnownTurnsOptions {
   readonly stores: Pick<Stores, 'messages'>;
-  readonly replies: Pick<RepliesService, 'handle' | 'start'>;
+  readonly replies: Pick<RepliesService, 'handle' | 'retry'>;
   readonly siblings: Siblings;
   readonly isClosing: () => boolean;
-  readonly clock: Clock;
 }
 
 /** Turns that were asked for before: whoever repeats one gets the first one. */
@@ -24,29 +22,19 @@ export interface KnownTurns {
 }
 
 export const createKnownTurns = (options: KnownTurnsOptions): KnownTurns => {
-  const { stores, replies, siblings, isClosing, clock } = options;
+  const { stores, replies, siblings, isClosing } = options;
 
-  /** A reply that died before any model was asked is begun now, by exactly one of those who ask for it again. */
-  const revive = async (turn: Turn, plan: TurnPlan): Promise<ReplyHandle> => {
-    const { ownerId, id, status, content } = turn.reply;
-    const clientMessageId = turn.reply.clientMessageId ?? '';
-    const isDead = status === 'interrupted' && content === '' && !isClosing();
-    if (!isDead) return replies.handle(turn.reply, clientMessageId);
-    const reopened = await stores.messages.reopenReply(ownerId, id, new Date(clock.now()));
-    if (reopened) {
-      const reply = { ...reopened, model: wantedModel(plan) ?? reopened.model };
-      return replies.start({ ...turn, reply }, clientMessageId);
-    }
-    // A model had been asked, or another retry was faster.
-    const present = await stores.messages.findMessage(ownerId, id);
-    return replies.handle(present ?? turn.reply, clientMessageId);
-  };
+  /** A reply that no model was asked for is begun now, by exactly one of those who ask for it again. */
+  const replyOf = (turn: Turn, plan: TurnPlan, clientMessageId: string): Promise<ReplyHandle> | ReplyHandle =>
+    isClosing()
+      ? replies.handle(turn.reply, clientMessageId)
+      : replies.retry({ turn, clientMessageId, model: wantedModel(plan) });
 
   const reattach = async (known: StoredTurn, plan: TurnPlan, clientMessageId: string): Promise<SentMessage> => {
     if (known.fingerprint !== plan.fingerprint) throw new AppError('IDEMPOTENCY_CONFLICT');
     if (!known.turn)
       throw new AppError('MESSAGE_NOT_FOUND', { detail: 'The message was sent before and deleted since' });
-    const reply = await revive(known.turn, plan);
+    const reply = await replyOf(known.turn, plan, clientMessageId);
     const { chat, userMessage } = known.turn;
     const [question = { ...userMessage, siblings: [] }, answer] = await siblings.see([userMessage, reply.current()]);
     return {

@@ -36,7 +36,7 @@ export type SendMessageUseCase = (
 
 export const createSendMessage = ({ rules, context, takeTurn }: SendMessageOptions): SendMessageUseCase => {
   const prepare = async (input: SendMessage): Promise<TurnDraft> => {
-    const { content, chatId, parentId, systemPrompt } = input;
+    const { content, chatId, parentId, systemPrompt, midStreamFailover } = input;
     rules.checkSystemPrompt(systemPrompt);
     await context.checkFits(systemPrompt ?? null, content);
     const title = shorten(content, TITLE_CHARS) || 'New chat';
@@ -47,6 +47,7 @@ export const createSendMessage = ({ rules, context, takeTurn }: SendMessageOptio
       userMessage: { id: newId(), content },
       preview: preview(content),
       systemPrompt,
+      midStreamFailover,
     };
   };
 

@@ -4,12 +4,13 @@ import { newId } from '../../lib/ids.ts';
 import type { Metrics } from '../../lib/metrics.ts';
 import { requestContext } from '../../lib/requestContext.ts';
 import type { Turn } from '../../models/entities.ts';
-import { ChatFullError, MissingReferenceError } from '../../models/errors.ts';
+import { ChatFullError, MissingReferenceError, QuotaError } from '../../models/errors.ts';
 import type { NewTurn, StoredTurn, Stores } from '../../models/stores.ts';
 import type { Actor } from '../auth/actor.ts';
 import type { EventBus } from '../events.ts';
-import { enforceLimit, userKey, type Limiter } from '../limits/index.ts';
+import { actorKey, enforceLimit, type Limiter } from '../limits/index.ts';
 import type { RepliesService } from '../replies/index.ts';
+import type { UsageService } from '../usage/index.ts';
 import type { ChatRules } from './chatRules.ts';
 import { createKnownTurns } from './knownTurns.ts';
 import type { SeenMessage, Siblings } from './siblings.ts';
@@ -21,6 +22,7 @@ export interface TakeTurnOptions {
   readonly replies: RepliesService;
   readonly siblings: Siblings;
   readonly limiter: Limiter;
+  readonly usage: Pick<UsageService, 'reservation' | 'refusal' | 'hold' | 'release'>;
   readonly events: EventBus;
   readonly isClosing: () => boolean;
   readonly clock: Clock;
@@ -35,12 +37,12 @@ const MAX_WAITING = 3;
  * The same `clientMessageId` again re-attaches to the first turn, whatever became of it; a reply that was interrupted
  * before any model was asked is started then.
  * @throws AppError `MODEL_NOT_AVAILABLE`, `CHAT_NOT_FOUND`, `MESSAGE_NOT_FOUND`, `IDEMPOTENCY_CONFLICT`, `CHAT_BUSY`,
- *   `RATE_LIMITED`, `SHUTTING_DOWN`, `STORE_UNAVAILABLE`, and what `prepare` throws; nothing is stored then
+ *   `RATE_LIMITED`, `QUOTA_EXCEEDED`, `SHUTTING_DOWN`, `STORE_UNAVAILABLE`, and what `prepare` throws; nothing is stored then
  */
 export type TakeTurn = (actor: Actor, plan: TurnPlan) => Promise<SentMessage>;
 
 export const createTakeTurn = (options: TakeTurnOptions): TakeTurn => {
-  const { stores, rules, replies, siblings, limiter, events, clock, metrics } = options;
+  const { stores, rules, replies, siblings, limiter, usage, events, clock, metrics } = options;
   const known = createKnownTurns(options);
   const now = (): Date => new Date(clock.now());
 
@@ -56,6 +58,7 @@ export const createTakeTurn = (options: TakeTurnOptions): TakeTurn => {
     reply: { id: newId(), model: wantedModel(plan) },
     lease: replies.lease(),
     maxUnfinished: plan.whenBusy === 'reject' ? 0 : (plan.maxWaiting ?? MAX_WAITING),
+    reservation: usage.reservation((draft.userMessage?.content.length ?? 0) + (draft.systemPrompt?.length ?? 0)),
     preview: draft.preview,
     at: now(),
   });
@@ -67,6 +70,7 @@ export const createTakeTurn = (options: TakeTurnOptions): TakeTurn => {
       if (error instanceof MissingReferenceError) {
         throw new AppError(error.what === 'chat' ? 'CHAT_NOT_FOUND' : 'MESSAGE_NOT_FOUND', { cause: error });
       }
+      if (error instanceof QuotaError) throw usage.refusal(error);
       if (error instanceof ChatFullError) throw new AppError('CHAT_BUSY', { cause: error, retryAfterMs: 1000 });
       throw error;
     }
@@ -100,7 +104,7 @@ export const createTakeTurn = (options: TakeTurnOptions): TakeTurn => {
     } else {
       events.publish('chatUpdated', { ownerId, chat });
     }
-    const reply = replies.start(turn, clientMessageId);
+    const reply = replies.start(turn, clientMessageId, draft.midStreamFailover);
     return {
       chat,
       userMessage,
@@ -109,6 +113,21 @@ export const createTakeTurn = (options: TakeTurnOptions): TakeTurn => {
       clientMessageId,
       duplicate: false,
     };
+  };
+
+  /** What the turn reserved is kept until its reply has ended, or does not begin. */
+  const beginReserved = async (stored: Turn, draft: TurnDraft, turn: NewTurn): Promise<SentMessage> => {
+    const { id } = turn.reply;
+    if (turn.reservation) usage.hold(turn.ownerId, id);
+    const release = (): void => usage.release(turn.ownerId, id);
+    try {
+      const sent = await begin(stored, draft, turn.clientMessageId);
+      void sent.reply.done.then(release, release);
+      return sent;
+    } catch (error) {
+      release();
+      throw error;
+    }
   };
 
   /**
@@ -121,8 +140,7 @@ export const createTakeTurn = (options: TakeTurnOptions): TakeTurn => {
     await Promise.all(running.map((message) => replies.stop(message)));
   };
 
-  const count = (actor: Actor, plan: TurnPlan): Promise<void> =>
-    (plan.count ?? enforceLimit)(limiter, userKey(actor.userId));
+  const count = (actor: Actor, plan: TurnPlan): Promise<void> => (plan.count ?? enforceLimit)(limiter, actorKey(actor));
 
   /** Lets a turn in; or, if it is known, gives the first one, even where a new one would be refused. */
   const admitOrFind = async (actor: Actor, plan: TurnPlan): Promise<TurnDraft | SentMessage> => {
@@ -136,7 +154,7 @@ export const createTakeTurn = (options: TakeTurnOptions): TakeTurn => {
     } catch (refusal) {
       const first = await known.find(actor, plan);
       if (!first) throw refusal;
-      if (isCounted) await limiter.undo(userKey(actor.userId));
+      if (isCounted) await limiter.undo(actorKey(actor));
       return first;
     }
   };
@@ -145,11 +163,11 @@ export const createTakeTurn = (options: TakeTurnOptions): TakeTurn => {
     const turn = newTurn(actor, plan, draft);
     const stored = await store(turn);
     if (stored.created && stored.turn) {
-      const sent = await begin(stored.turn, draft, turn.clientMessageId);
+      const sent = await beginReserved(stored.turn, draft, turn);
       if (plan.whenBusy === 'interrupt' && stored.turn.reply.status === 'queued') await interrupt(stored.turn);
       return sent;
     }
-    await limiter.undo(userKey(actor.userId));
+    await limiter.undo(actorKey(actor));
     return known.reattach(stored, plan, turn.clientMessageId);
   };
 

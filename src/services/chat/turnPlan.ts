@@ -22,6 +22,8 @@ export interface SentMessage {
 export interface TurnDraft extends Pick<NewTurn, 'chatId' | 'newChat' | 'parentId' | 'userMessage' | 'preview'> {
   /** Becomes the chat's, from this turn on. */
   readonly systemPrompt?: string | undefined;
+  /** Whether another model may continue the reply when it breaks off; undefined: as configured. */
+  readonly midStreamFailover?: boolean | undefined;
 }
 
 /** A turn that a use case wants: a send, another reply to a question, an edited question. */

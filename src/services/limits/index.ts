@@ -3,21 +3,27 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Metrics } from '../../lib/metrics.ts';
 import { createConnectionCap, type ConnectionCap } from './connections.ts';
+import { createMemoryFailureGate, type FailureGate } from './failures.ts';
 import type { Limiter } from './limiter.ts';
 import { createMemoryLimiter } from './memoryLimiter.ts';
 
 export type { ConnectionCap } from './connections.ts';
-export { ipKey, userKey } from './keys.ts';
+export type { FailureGate, Outcome } from './failures.ts';
+export { actorKey, ipKey, userKey } from './keys.ts';
 export { enforceLimit, limitError, type Limiter, type LimitState } from './limiter.ts';
 
 /** The limits of the wire contract. */
 export interface Limits {
   /** Sign-ups, logins and password grants, per IP address. */
   readonly auth: Limiter;
-  /** All other requests, per user or else per IP address. */
+  /** All other requests, per user or API key, or else per IP address. */
   readonly api: Limiter;
-  /** Sends, per user. */
+  /** Sends, per user or API key. */
   readonly chat: Limiter;
+  /** Mails of a kind, per account. */
+  readonly mails: Limiter;
+  /** Wrong passwords, per account or device, and per address; null: not counted. */
+  readonly failures: { readonly account: FailureGate; readonly address: FailureGate } | null;
   /** Open sockets and streams, per user. */
   readonly connections: ConnectionCap;
 }
@@ -31,6 +37,36 @@ interface Dependencies {
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60_000;
+const MAILS_PER_HOUR = 5;
+/** Wrong passwords without a wait, and then the first wait, which doubles, and the longest. */
+const FREE_FAILURES = 5;
+const FIRST_WAIT_MS = SECOND_MS;
+const LONGEST_WAIT_MS = 15 * MINUTE_MS;
+const FAILURES_PER_ADDRESS = 20;
+
+const accountWait = (failures: number): number =>
+  failures < FREE_FAILURES ? 0 : Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (failures - FREE_FAILURES));
+const addressWait = (failures: number): number => (failures < FAILURES_PER_ADDRESS ? 0 : LONGEST_WAIT_MS);
+
+const createFailureGates = (clock: Clock, onRefused: () => void): NonNullable<Limits['failures']> => ({
+  account: createMemoryFailureGate({
+    clock,
+    onRefused,
+    waitAfter: accountWait,
+    memoryMs: 24 * 60 * MINUTE_MS,
+    since: 'last',
+    clearedByRight: true,
+  }),
+  // A right password of one's own does not clear it: whoever guesses others' could log in now and then.
+  address: createMemoryFailureGate({
+    clock,
+    onRefused,
+    waitAfter: addressWait,
+    memoryMs: LONGEST_WAIT_MS,
+    since: 'first',
+    clearedByRight: false,
+  }),
+});
 
 /** The limits, counted on this node. */
 export const createLimits = ({ config, clock, logger, metrics }: Dependencies): Limits => {
@@ -45,6 +81,8 @@ export const createLimits = ({ config, clock, logger, metrics }: Dependencies): 
     auth: create('auth', config.authPerMinute, MINUTE_MS),
     api: create('api', config.apiPerMinute, MINUTE_MS),
     chat: create('chat', config.chatPerSecond, SECOND_MS),
+    mails: create('mails', MAILS_PER_HOUR, 60 * MINUTE_MS),
+    failures: config.loginThrottle ? createFailureGates(clock, () => metrics.limitHit('failures')) : null,
     connections: createConnectionCap(config.connectionsPerUser, onExceeded('connections')),
   };
 };

@@ -36,3 +36,7 @@ export const ipKey = (ip: string | undefined): string => {
 
 /** The key under which a user is counted, wherever the requests come from. */
 export const userKey = (userId: string): string => `user:${userId}`;
+
+/** The key under which whoever asks is counted: an API key has limits of its own, the same figures as its user's. */
+export const actorKey = ({ userId, keyId }: { readonly userId: string; readonly keyId: string | null }): string =>
+  keyId === null ? userKey(userId) : `key:${keyId}`;

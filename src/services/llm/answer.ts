@@ -1,5 +1,5 @@
 import type { Usage } from '../../models/entities.ts';
-import { readChunk, type Chunk } from './chunk.ts';
+import { readChunk, readOrigin, type Chunk } from './chunk.ts';
 import { fieldOf, parseJson } from './jsonValue.ts';
 import type { FinishReason, LlmPart } from './provider.ts';
 import { providerError } from './providerErrors.ts';
@@ -10,15 +10,22 @@ const MAX_MALFORMED = 3;
 
 const isHighSurrogate = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff;
 
+const isVisible = (text: string): boolean => /\S/.test(text);
+
 interface AnswerOptions {
   readonly emit: (part: LlmPart) => void;
+  /** A token came; blank text is none. */
+  readonly onToken: () => void;
+  /** The endpoint's own id of the call as the response's headers have it; null: they have none. */
+  readonly generationId: string | null;
   /** What an error object inside the stream means. */
   readonly toError: (error: unknown) => Error;
 }
 
 /**
- * One model's answer as its events arrive. Parts come in this order: text and reasoning as they arrive, then `usage`
- * if any came (the last one counts: some endpoints repeat it), then `finish`.
+ * One model's answer as its events arrive. Parts come in this order: `origin` if anything is known of it, text,
+ * reasoning and tool calls as they arrive, then `usage` if any came (the last one counts: some endpoints repeat it),
+ * then `finish`.
  */
 export interface Answer {
   /** @throws ProviderError when the event carries an error, or too many were malformed */
@@ -28,11 +35,12 @@ export interface Answer {
   readonly finishReason: FinishReason | null;
   /** The answer is over. @throws ProviderError `invalid` when the model did not say that it had finished */
   end(): void;
-  /** The answer broke off: what the books know is kept. */
+  /** The answer broke off: who answered and what the books know is kept. */
   breakOff(): void;
 }
 
-export const createAnswer = ({ emit, toError }: AnswerOptions): Answer => {
+export const createAnswer = ({ emit, onToken, toError, ...known }: AnswerOptions): Answer => {
+  let origin: ReturnType<typeof readOrigin> | null = { generationId: known.generationId, provider: null };
   let isDone = false;
   let finishReason: FinishReason | null = null;
   let usage: Usage | null = null;
@@ -48,7 +56,20 @@ export const createAnswer = ({ emit, toError }: AnswerOptions): Answer => {
       heldSurrogate = text.slice(-1);
       text = text.slice(0, -1);
     }
-    if (text !== '') emit({ type: 'delta', text: text.isWellFormed() ? text : text.toWellFormed() });
+    if (text === '') return;
+    emit({ type: 'delta', text: text.isWellFormed() ? text : text.toWellFormed() });
+    if (isVisible(text)) onToken();
+  };
+
+  const learnOrigin = (json: unknown): void => {
+    if (origin === null) return;
+    const told = readOrigin(json);
+    origin = { generationId: origin.generationId ?? told.generationId, provider: origin.provider ?? told.provider };
+  };
+  /** Once: later chunks repeat it, and cost nothing for it. */
+  const tellOrigin = (): void => {
+    if (origin && (origin.generationId !== null || origin.provider !== null)) emit({ type: 'origin', ...origin });
+    origin = null;
   };
 
   const countMalformed = (): void => {
@@ -56,15 +77,29 @@ export const createAnswer = ({ emit, toError }: AnswerOptions): Answer => {
     if (events === 1 || malformed > MAX_MALFORMED) throw providerError('invalid', { cause: new Error('not JSON') });
   };
 
+  const acceptTokens = ({ text, reasoning, toolCalls }: Chunk): void => {
+    if (text === null && reasoning === null && toolCalls === null) return;
+    if (origin !== null) tellOrigin();
+    if (reasoning !== null) {
+      emit({ type: 'reasoning', text: reasoning });
+      if (isVisible(reasoning)) onToken();
+    }
+    if (text !== null) emitText(text);
+    if (toolCalls !== null) {
+      emit({ type: 'tool_calls', calls: toolCalls });
+      onToken();
+    }
+  };
+
   const acceptChunk = (chunk: Chunk): void => {
     if (chunk.usage !== null) usage = chunk.usage;
-    if (chunk.reasoning !== null) emit({ type: 'reasoning', text: chunk.reasoning });
-    if (chunk.text !== null) emitText(chunk.text);
+    acceptTokens(chunk);
     if (chunk.error !== null) throw toError(chunk.error);
     finishReason ??= chunk.finishReason;
   };
 
   const flush = (): void => {
+    tellOrigin();
     if (heldSurrogate !== '') emit({ type: 'delta', text: '\uFFFD' });
     heldSurrogate = '';
     if (usage !== null) emit({ type: 'usage', usage });
@@ -86,6 +121,7 @@ export const createAnswer = ({ emit, toError }: AnswerOptions): Answer => {
       }
       events += 1;
       const json = parseJson(data);
+      learnOrigin(json);
       if (event === 'error') throw toError(fieldOf(json, 'error') ?? json ?? data);
       const chunk = readChunk(json);
       if (chunk === null) countMalformed();

@@ -1,96 +1,196 @@
+import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Metrics } from '../../lib/metrics.ts';
-import type { Clock } from '../../lib/clock.ts';
-import type { FinishReason, LlmPart, LlmProvider, LlmRequest, ProviderError } from './provider.ts';
+import type { FinishReason, LlmPart, LlmProvider, LlmRequest, ProviderError, StreamTimeouts } from './provider.ts';
 import { providerError } from './providerErrors.ts';
+import type { AttemptRecord } from './router.types.ts';
 
 export interface AttemptTools {
-  readonly provider: LlmProvider;
-  readonly metrics: Pick<Metrics, 'llmFirstToken' | 'llmResponse' | 'llmFailure'>;
+  readonly provider: Pick<LlmProvider, 'stream'>;
+  readonly metrics: Pick<Metrics, 'llmFirstToken' | 'llmResponse' | 'llmFailure' | 'llmAttempt'>;
   readonly logger: Logger;
   readonly clock: Clock;
 }
 
-/** One call of one model for one reply. */
+/** What watches over the model learns from one call; each is told at most once. */
+export interface AttemptWatcher {
+  /** The call goes out. */
+  begun(): void;
+  /** The first token of any kind came. */
+  alive(ms: number): void;
+  /** The first visible text came. */
+  visible(ms: number): void;
+  succeeded(): void;
+  failed(error: ProviderError, call: { readonly startedAt: number; readonly wasAlive: boolean }): void;
+  /** It was ended from our side, possibly before it went out. */
+  cancelled(): void;
+}
+
+/** One call of one model for one request. */
 export interface Attempt {
-  /** The call itself; it begins with the first part that is asked for. */
-  answer(): AsyncIterable<LlmPart>;
+  readonly model: string;
+  readonly number: number;
+  /** Whether the call went out. */
+  readonly isBegun: boolean;
+  /** The call itself; its time runs from here, and it begins with the first part that is asked for. */
+  answer(signal: AbortSignal, timeouts: StreamTimeouts): AsyncIterable<LlmPart>;
   /**
    * What the next part of the answer lets out. Blank text is held back until a visible character arrives, so that a model
    * that sends nothing but white space can still be replaced unseen. A plain function and not one more generator around
    * the answer: every generator costs each token several turns of the microtask queue.
-   * @throws ProviderError `invalid` when the model finished without any visible text, unless a filter stopped it
+   * @throws ProviderError `invalid` when the model finished without any content, unless a filter stopped it
    */
-  pass(part: LlmPart): readonly LlmPart[];
-  /** Whether visible text was passed on. */
-  readonly hasText: boolean;
-  /** Writes down that it failed, and what happens next. */
-  failed(error: ProviderError, next: string | null): void;
-  cancelled(): void;
+  readonly pass: (part: LlmPart) => readonly LlmPart[];
+  /** Whether visible text, or a tool call, was passed on. */
+  readonly hasContent: boolean;
+  /** Whether another model can go on from here: there is text, and neither a tool call nor a thought is open. */
+  readonly canBeContinued: boolean;
+  /** Writes down that it failed; nothing when it had ended before. */
+  failed(error: ProviderError): void;
+  /** Tells operators of the failure, with what happens next. */
+  log(error: ProviderError, next: string | null): void;
+  /** Writes down that it was ended from our side; nothing when it had ended before. */
+  cancelled(reason: string): void;
 }
 
 export interface AttemptOptions {
   readonly request: LlmRequest;
-  /** 1 for the first attempt of a reply. */
+  /** 1 for the first attempt of a request. */
   readonly number: number;
-  readonly signal: AbortSignal;
+  readonly chosenBy: string;
+  readonly watcher: AttemptWatcher;
+  readonly onAttempt: ((record: AttemptRecord) => void) | undefined;
 }
 
-export const createAttempt = (tools: AttemptTools, { request, number, signal }: AttemptOptions): Attempt => {
+type Books = Pick<AttemptRecord, 'generationId' | 'provider' | 'usage'>;
+type Ending = Pick<AttemptRecord, 'outcome' | 'reason'>;
+
+export const createAttempt = (tools: AttemptTools, options: AttemptOptions): Attempt => {
   const { metrics, clock, logger } = tools;
+  const { request, number, watcher } = options;
   const { model } = request;
-  const startedAt = clock.now();
-  let hasText = false;
+  let startedAt: number | null = null;
+  let hasContent = false;
+  let hasToolCall = false;
+  let isThinking = false;
+  let isEnded = false;
   let firstTokenMs: number | null = null;
+  let books: Books = { generationId: null, provider: null, usage: null };
   let blank = '';
-  /** Books of an answer that another model's may replace are not the reply's. */
-  let books: readonly LlmPart[] = [];
-  const elapsedMs = (): number => clock.now() - startedAt;
+  const elapsedMs = (): number => (startedAt === null ? 0 : clock.now() - startedAt);
   const line = () => ({ model, attempt: number, durationMs: elapsedMs() });
+  const record = (ending: Ending): AttemptRecord => ({
+    number,
+    model,
+    ...books,
+    firstTokenMs,
+    durationMs: elapsedMs(),
+    chosenBy: options.chosenBy,
+    ...ending,
+  });
+
+  /** Once, whatever comes together at the end; nothing of a call that was never made. */
+  const end = (ending: Ending): boolean => {
+    if (isEnded || startedAt === null) return false;
+    isEnded = true;
+    metrics.llmAttempt(model, ending.outcome);
+    options.onAttempt?.(record(ending));
+    return true;
+  };
+
+  const live = (): void => {
+    if (firstTokenMs !== null) return;
+    firstTokenMs = elapsedMs();
+    watcher.alive(firstTokenMs);
+  };
 
   const succeeded = (reason: FinishReason): void => {
+    watcher.succeeded();
     metrics.llmResponse(model, elapsedMs());
     logger.info('model answered', { ...line(), firstTokenMs, finishReason: reason });
+    end({ outcome: 'complete', reason });
   };
 
-  const assertAnswered = (reason: FinishReason): void => {
-    if (hasText || reason === 'content_filter') return;
-    throw providerError('invalid', { cause: new Error(`no text, finish reason ${reason}`) });
-  };
-
+  /** The text that waited for its first visible character, with it. */
   const firstTexts = (text: string): readonly LlmPart[] => {
     blank += text;
     if (blank.trim() === '') return [];
-    hasText = true;
-    firstTokenMs = elapsedMs();
-    metrics.llmFirstToken(model, firstTokenMs);
+    hasContent = true;
+    live();
+    metrics.llmFirstToken(model, elapsedMs());
+    watcher.visible(elapsedMs());
     return [{ type: 'delta', text: blank }];
   };
 
+  const passToolCalls = (part: LlmPart): readonly LlmPart[] => {
+    live();
+    const held: readonly LlmPart[] = hasContent || blank === '' ? [] : [{ type: 'delta', text: blank }];
+    hasContent = true;
+    hasToolCall = true;
+    return [...held, part];
+  };
+
   const finished = (part: Extract<LlmPart, { type: 'finish' }>): readonly LlmPart[] => {
-    assertAnswered(part.reason);
+    if (!hasContent && part.reason !== 'content_filter') {
+      throw providerError('invalid', { cause: new Error(`no text, finish reason ${part.reason}`) });
+    }
     succeeded(part.reason);
-    return hasText ? [part] : [...books, part];
+    // Books of an answer that another model's could still replace were held back.
+    const { usage } = books;
+    return hasContent || usage === null ? [part] : [{ type: 'usage', usage }, part];
   };
 
   return {
-    get hasText() {
-      return hasText;
+    model,
+    number,
+    get isBegun() {
+      return startedAt !== null;
     },
-    answer: () => tools.provider.stream(request, signal),
+    answer: (signal, timeouts) => {
+      startedAt = clock.now();
+      watcher.begun();
+      return tools.provider.stream(request, signal, timeouts);
+    },
     pass: (part) => {
-      if (part.type === 'finish') return finished(part);
-      if (hasText) return [part];
-      if (part.type === 'usage') {
-        books = [part];
-        return [];
+      switch (part.type) {
+        case 'delta':
+          isThinking = false;
+          return hasContent ? [part] : firstTexts(part.text);
+        case 'reasoning':
+          if (part.text.trim() !== '') live();
+          isThinking = true;
+          return [part];
+        case 'tool_calls':
+          return passToolCalls(part);
+        case 'origin':
+          books = { ...books, generationId: part.generationId, provider: part.provider };
+          return [part];
+        case 'usage':
+          books = { ...books, usage: part.usage };
+          return hasContent ? [part] : [];
+        case 'finish':
+          return finished(part);
       }
-      return part.type === 'delta' ? firstTexts(part.text) : [part];
     },
-    failed: (error, next) => {
+    get hasContent() {
+      return hasContent;
+    },
+    get canBeContinued() {
+      return hasContent && !hasToolCall && !isThinking;
+    },
+    failed: (error) => {
+      if (!end({ outcome: 'failed', reason: error.kind })) return;
+      watcher.failed(error, { startedAt: startedAt ?? clock.now(), wasAlive: firstTokenMs !== null });
       metrics.llmFailure(model, error.kind);
-      logger.warn('model failed', { ...line(), kind: error.kind, next, hasText, err: error });
     },
-    cancelled: () => logger.debug('model cancelled', line()),
+    log: (error, next) => {
+      logger.warn('model failed', { ...line(), kind: error.kind, next, hasContent, err: error });
+    },
+    cancelled: (reason) => {
+      if (isEnded) return;
+      watcher.cancelled();
+      if (end({ outcome: 'cancelled', reason })) logger.debug('model cancelled', { ...line(), reason });
+      isEnded = true;
+    },
   };
 };

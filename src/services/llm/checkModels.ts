@@ -1,5 +1,6 @@
 import type { Logger } from '../../lib/logger.ts';
-import type { LlmProvider } from './provider.ts';
+import type { RotatedModel } from './modelPool.ts';
+import type { LlmProvider, OfferedModel } from './provider.ts';
 import { ProviderError } from './provider.ts';
 import type { Candidate } from './rotation.ts';
 
@@ -8,41 +9,45 @@ const CHECK_TIMEOUT_MS = 5000;
 /** OpenRouter's variants that every model has and that its catalogue does not list (openrouter.ai/docs, "Model variants"). */
 const UNLISTED_VARIANT = /:(nitro|floor|online|exacto)$/;
 
-const isOffered = (slug: string, offered: ReadonlySet<string>): boolean =>
-  offered.has(slug) ||
-  offered.has(slug.replace(UNLISTED_VARIANT, '')) ||
+const findOffered = (slug: string, offered: ReadonlyMap<string, OfferedModel>): OfferedModel | null =>
+  offered.get(slug) ??
+  offered.get(slug.replace(UNLISTED_VARIANT, '')) ??
   // Ollama's name for a model without a tag.
-  offered.has(`${slug}:latest`);
+  offered.get(`${slug}:latest`) ??
+  null;
 
-const listOffered = async (provider: LlmProvider, logger: Logger): Promise<readonly string[] | null> => {
+const listOffered = async (provider: CatalogueSource, logger: Logger): Promise<readonly OfferedModel[]> => {
   try {
     return await provider.listModels(AbortSignal.timeout(CHECK_TIMEOUT_MS));
   } catch (error) {
     const isWithoutList = error instanceof ProviderError && error.kind === 'not_found';
     if (isWithoutList) logger.debug('the model endpoint has no list of models: the rotation is not checked');
     else logger.warn('the list of models cannot be read: the rotation is not checked', { err: error });
-    return null;
+    return [];
   }
 };
 
+type CatalogueSource = Pick<LlmProvider, 'listModels'>;
+
 /**
- * Leaves out of the rotation what the endpoint does not offer. Where it has no list, or when nothing at all would be
- * left, every model is kept: a list can be wrong, and a rotation without models helps nobody.
+ * Leaves out of the rotation what the endpoint does not offer, and adds what its catalogue says of the others. Where it
+ * has no list, or an empty one, every model is kept: nothing speaks against them.
  * @returns the models to rotate over, at least one
+ * @throws Error when the endpoint offers others and none of these: the configuration is wrong
  */
-export const checkModels = async <T extends Candidate>(
-  provider: LlmProvider,
-  models: readonly T[],
+export const checkModels = async (
+  provider: CatalogueSource,
+  models: readonly Candidate[],
   logger: Logger,
-): Promise<readonly T[]> => {
-  const offered = await listOffered(provider, logger);
-  if (offered === null || offered.length === 0) return models;
-  const known = new Set(offered);
-  const kept = models.filter(({ slug }) => isOffered(slug, known));
-  const missing = models.filter((model) => !kept.includes(model)).map(({ slug }) => slug);
+): Promise<readonly RotatedModel[]> => {
+  const list = await listOffered(provider, logger);
+  const offered = new Map(list.map((entry) => [entry.slug, entry]));
+  const rotated = models.map(({ slug, weight }) => ({ slug, weight, offered: findOffered(slug, offered) }));
+  if (list.length === 0) return rotated;
+  const kept = rotated.filter((model) => model.offered !== null);
+  const missing = rotated.filter((model) => model.offered === null).map(({ slug }) => slug);
   if (kept.length === 0) {
-    logger.error('the model endpoint offers none of OPENROUTER_MODELS: check the variable', { missing });
-    return models;
+    throw new Error(`OPENROUTER_MODELS names no model that the endpoint offers: ${missing.join(', ')}`);
   }
   if (missing.length > 0) logger.warn('left out of the rotation: the model endpoint does not offer them', { missing });
   return kept;

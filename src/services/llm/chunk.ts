@@ -6,6 +6,8 @@ import type { FinishReason } from './provider.ts';
 export interface Chunk {
   readonly text: string | null;
   readonly reasoning: string | null;
+  /** Fragments of tool calls, each with its `index`. */
+  readonly toolCalls: readonly unknown[] | null;
   readonly usage: Usage | null;
   readonly finishReason: FinishReason | null;
   /** The error object, or null: a 200 stream can still carry one (openrouter.ai/docs, "Errors and debugging"). */
@@ -32,6 +34,12 @@ const finishReasonOf = (value: unknown): FinishReason | null => {
 const contentOf = (value: unknown): string | null => {
   if (!Array.isArray(value)) return textOf(value);
   return value.map((part: unknown) => textOf(fieldOf(part, 'text')) ?? '').join('') || null;
+};
+
+/** A whole message's calls have no index, which is what fragments are put together by. */
+const toolCallsOf = (value: unknown): readonly unknown[] | null => {
+  if (!Array.isArray(value) || value.length === 0) return null;
+  return value.map((call: unknown, index) => (isRecord(call) && call.index === undefined ? { index, ...call } : call));
 };
 
 const MICRO_USD_PER_USD = 1e6;
@@ -72,6 +80,14 @@ const errorOf = (json: Readonly<Record<string, unknown>>, choice: unknown): unkn
   return fieldOf(choice, 'finish_reason') === 'error' ? {} : null;
 };
 
+/** Who sent the chunk: OpenRouter names its own id of the call and the provider behind it in each. */
+export const readOrigin = (
+  json: unknown,
+): { readonly generationId: string | null; readonly provider: string | null } => ({
+  generationId: textOf(fieldOf(json, 'id')),
+  provider: textOf(fieldOf(json, 'provider')),
+});
+
 /**
  * Reads one chunk, or a whole `chat.completion` of an endpoint that does not stream. Only the first choice counts:
  * we never ask for more. No choice at all is normal: usage and debug chunks have none.
@@ -84,6 +100,7 @@ export const readChunk = (json: unknown): Chunk | null => {
   return {
     text: contentOf(fieldOf(delta, 'content')),
     reasoning: textOf(fieldOf(delta, 'reasoning')) ?? textOf(fieldOf(delta, 'reasoning_content')),
+    toolCalls: toolCallsOf(fieldOf(delta, 'tool_calls')),
     usage: readUsage(json.usage),
     finishReason: finishReasonOf(fieldOf(choice, 'finish_reason')),
     error: errorOf(json, choice),

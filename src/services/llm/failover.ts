@@ -1,26 +1,33 @@
 import type { ProviderError } from './provider.ts';
 
-/** How many upstream calls one reply may cost. */
-export const MAX_ATTEMPTS = 2;
-
 /** What one failed attempt leaves to decide with. */
 export interface FailedAttempt {
   readonly error: ProviderError;
   /** 1 for the first. */
-  readonly attempt: number;
-  readonly model: string;
-  /** Whether a client may have seen text of it. */
-  readonly hasText: boolean;
+  readonly number: number;
+  readonly maxAttempts: number;
+  /** Whether a client may have seen something of it. */
+  readonly hasShown: boolean;
 }
 
 /**
- * Which model to ask next, or null to give up. After the first text nothing is tried again: the client would read the
- * beginning twice. What the account is refused for, every model would be refused for.
- * @param takeOther chooses another model; null when the client named the model, or there is no other
+ * What to do about it: ask `another` model, one with a `larger` window, let another `continue` the answer, `wait` for one
+ * that is being asked already, or `give-up`. What the key is refused for, every model would be refused for, and what is wrong with the request is wrong everywhere.
  */
-export const nextModel = (failed: FailedAttempt, takeOther: () => string | null): string | null => {
-  const { error, attempt, model, hasText } = failed;
-  if (hasText || attempt >= MAX_ATTEMPTS || !error.retryable || error.kind === 'account') return null;
-  // The same model is worth a second call only when the failure was short and not an answer of its own.
-  return takeOther() ?? (error.kind === 'network' || error.kind === 'unavailable' ? model : null);
+export type Remedy = 'another' | 'larger' | 'continue' | 'wait' | 'give-up';
+
+export const remedyFor = ({ error, number, maxAttempts, hasShown }: FailedAttempt): Remedy => {
+  const hasAttempts = number < maxAttempts;
+  if (error.scope === 'key') return 'give-up';
+  if (hasShown) return error.retryable && hasAttempts ? 'continue' : 'give-up';
+  if (error.kind === 'context_too_long') return hasAttempts ? 'larger' : 'give-up';
+  if (!error.retryable) return 'give-up';
+  return hasAttempts ? 'another' : 'wait';
 };
+
+/**
+ * Whether the same model is worth a second call where there is no other: the failure was short and not an answer of its
+ * own, or it said when to come back (facts/llm-routing §D).
+ */
+export const mayAskAgain = ({ kind }: ProviderError): boolean =>
+  kind === 'network' || kind === 'unavailable' || kind === 'rate_limited';

@@ -1,7 +1,9 @@
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
+import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { ClientOptions } from 'openai';
+import { providerError } from './providerErrors.ts';
 
 type Fetch = NonNullable<ClientOptions['fetch']>;
 
@@ -23,8 +25,42 @@ const KEEP_ALIVE_MS = 60_000;
 const MAX_IDLE_SOCKETS = 64;
 const MAX_ERROR_BYTES = 64 * 1024;
 
+/** An answer that is an error, with the beginning of its body. */
+export class HttpStatusError extends Error {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: string;
+
+  constructor(incoming: IncomingMessage, body: string) {
+    super(`status ${String(incoming.statusCode)}`);
+    this.name = 'HttpStatusError';
+    this.status = incoming.statusCode ?? 502;
+    this.headers = new Headers(headersOf(incoming));
+    this.body = body;
+  }
+}
+
+interface Sent {
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface Posted {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly signal: AbortSignal;
+}
+
 export interface HttpFetch {
   readonly fetch: Fetch;
+  /**
+   * Posts JSON; resolves with a 2xx answer whose body is unread. The one call that every message makes, without what the
+   * SDK does around it: half a millisecond each (docs/decisions/2026-11-21-router.md).
+   * @throws HttpStatusError; ProviderError `timeout` without a connection in time; the socket's error
+   */
+  post(url: URL, sent: Posted): Promise<IncomingMessage>;
   /** Closes every connection, used or waiting. */
   close(): void;
 }
@@ -49,36 +85,55 @@ const isOk = (incoming: IncomingMessage): boolean => {
   return status >= 200 && status <= 299;
 };
 
+/** Times the making of a connection, name look-up and TLS included; one that was kept is there already. */
+const limitConnecting = (request: http.ClientRequest, socket: Socket, connectMs: number): void => {
+  if (!socket.connecting) return;
+  const timer = setTimeout(() => {
+    request.destroy(providerError('timeout', { cause: new Error(`no connection after ${String(connectMs)} ms`) }));
+  }, connectMs);
+  const stop = (): void => clearTimeout(timer);
+  socket.once('encrypted' in socket ? 'secureConnect' : 'connect', stop).once('close', stop);
+};
+
 /**
- * A `fetch` over `node:http` with kept connections, for the SDK to make its requests with. It does what the SDK needs:
- * string bodies, an abort signal, no redirects (a key would follow them). The body of a 2xx answer is left unread on
- * `HttpResponse.incoming`; any other is read here, so that the SDK finds its error in it.
+ * Requests over `node:http` with kept connections. `fetch` is for the SDK to make its requests with, and does what that
+ * needs: string bodies, an abort signal, no redirects (a key would follow them). The body of a 2xx answer is left unread
+ * on `HttpResponse.incoming`; any other is read here, so that the SDK finds its error in it.
+ * @param connectMs the longest wait for a connection; then it rejects with a ProviderError `timeout`
  */
-export const createHttpFetch = (): HttpFetch => {
+export const createHttpFetch = (connectMs: number): HttpFetch => {
   const options = { keepAlive: true, maxFreeSockets: MAX_IDLE_SOCKETS, timeout: KEEP_ALIVE_MS } as const;
   const agents = { http: new http.Agent(options), https: new https.Agent(options) } as const;
 
-  const fetch: Fetch = (input, init = {}) =>
+  const send = (url: URL, { method, headers, body, signal }: Sent): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
-      const url = new URL(input instanceof Request ? input.url : input);
       const isTls = url.protocol === 'https:';
-      const request = (isTls ? https : http).request(url, {
-        method: init.method ?? 'GET',
-        headers: Object.fromEntries(new Headers(init.headers)),
-        agent: isTls ? agents.https : agents.http,
-        ...(init.signal ? { signal: init.signal } : {}),
-      });
+      const agent = isTls ? agents.https : agents.http;
+      const request = (isTls ? https : http).request(url, { method, headers, agent, ...(signal ? { signal } : {}) });
       // It stays on after the answer began: an abort then destroys the request too, and nobody else listens.
       request.on('error', reject);
-      request.on('response', (incoming) => {
-        if (isOk(incoming)) resolve(new HttpResponse(incoming, null));
-        else readErrorBody(incoming).then((body) => resolve(new HttpResponse(incoming, body)), reject);
-      });
-      request.end(typeof init.body === 'string' ? init.body : undefined);
+      request.on('socket', (socket) => limitConnecting(request, socket, connectMs));
+      request.on('response', resolve);
+      request.end(body);
     });
+
+  const fetch: Fetch = async (input, init = {}) => {
+    const incoming = await send(new URL(input instanceof Request ? input.url : input), {
+      method: init.method ?? 'GET',
+      headers: Object.fromEntries(new Headers(init.headers)),
+      body: typeof init.body === 'string' ? init.body : undefined,
+      signal: init.signal ?? undefined,
+    });
+    return new HttpResponse(incoming, isOk(incoming) ? null : await readErrorBody(incoming));
+  };
 
   return {
     fetch,
+    post: async (url, sent) => {
+      const incoming = await send(url, { ...sent, method: 'POST' });
+      if (isOk(incoming)) return incoming;
+      throw new HttpStatusError(incoming, await readErrorBody(incoming));
+    },
     close: () => {
       agents.http.destroy();
       agents.https.destroy();

@@ -5,12 +5,15 @@ import type { Metrics } from '../../lib/metrics.ts';
 import { checkModels } from './checkModels.ts';
 import { createOpenRouterProvider } from './openrouter.provider.ts';
 import { createRouter } from './router.ts';
+import type { LlmProvider } from './provider.ts';
 import type { LlmRouter } from './router.types.ts';
+import { ROUTER_SETTINGS } from './settings.ts';
 import { createSimulator, type Simulator } from './simulator/index.ts';
 
 export { ProviderError } from './provider.ts';
+export { createReadTick } from './readTick.ts';
 export type { FinishReason, LlmMessage, LlmPart, LlmProvider, LlmRequest, ProviderErrorKind } from './provider.ts';
-export type { LlmRouter, ModelState, RoutedPart, RoutedRequest } from './router.types.ts';
+export type { AttemptRecord, LlmRouter, ModelState, RoutedPart, RoutedRequest } from './router.types.ts';
 
 export interface LlmTools {
   readonly logger: Logger;
@@ -20,6 +23,8 @@ export interface LlmTools {
 
 export interface Llm {
   readonly router: LlmRouter;
+  /** The books of a call whose stream did not tell them; what `LlmProvider.findUsage` promises. */
+  readonly findUsage: LlmProvider['findUsage'];
   /** Ends the simulator, if it runs, and the idle connections. */
   close(): Promise<void>;
 }
@@ -54,7 +59,11 @@ export const createLlm = async (config: Pick<Config, 'llm' | 'server'>, tools: L
     publicUrl: config.server.publicUrl,
     clock: tools.clock,
   });
-  const models = simulator ? endpoint.models : await checkModels(provider, endpoint.models, log);
+  const models = await checkModels(provider, endpoint.models, log).catch(async (error: unknown) => {
+    provider.close();
+    await simulator?.close();
+    throw error;
+  });
   if (simulator) {
     log.warn('the BUILT-IN SIMULATOR answers, not a model: set OPENROUTER_API_KEY for real ones');
   } else {
@@ -71,10 +80,16 @@ export const createLlm = async (config: Pick<Config, 'llm' | 'server'>, tools: L
     affinity: llm.affinity,
     temperature: llm.temperature,
     maxTokens: llm.maxOutputTokens,
+    continues: llm.midStreamFailover,
+    settings: {
+      firstTokenMs: llm.timeouts.firstTokenMs,
+      concurrency: { ...ROUTER_SETTINGS.concurrency, maxRunning: llm.modelConcurrency },
+    },
     isSimulated: simulator !== null,
   });
   return {
     router,
+    findUsage: (generationId, signal) => provider.findUsage(generationId, signal),
     close: async () => {
       provider.close();
       await simulator?.close();

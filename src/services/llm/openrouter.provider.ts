@@ -1,8 +1,18 @@
 import OpenAI, { APIConnectionTimeoutError, APIError } from 'openai';
 import type { Clock } from '../../lib/clock.ts';
-import { createHttpFetch, HttpResponse } from './httpFetch.ts';
-import { ProviderError, type LlmPart, type LlmProvider, type LlmRequest } from './provider.ts';
-import { fieldOf, parseJson, textOf } from './jsonValue.ts';
+import type { Usage } from '../../models/entities.ts';
+import { readCatalogue, readGeneration } from './catalogue.ts';
+import { isOpenRouter, toChatBody } from './chatRequest.ts';
+import { createHttpFetch, HttpResponse, HttpStatusError } from './httpFetch.ts';
+import {
+  ProviderError,
+  type LlmPart,
+  type LlmProvider,
+  type LlmRequest,
+  type OfferedModel,
+  type StreamTimeouts,
+} from './provider.ts';
+import { fieldOf, parseJson } from './jsonValue.ts';
 import { providerError, toProviderError } from './providerErrors.ts';
 import { openReading } from './streamReader.ts';
 import { createWatchdog, type LlmTimeouts } from './watchdog.ts';
@@ -23,8 +33,8 @@ export interface OpenRouterProvider extends LlmProvider {
   close(): void;
 }
 
-/** The list of models is a catalogue of some hundred entries; more than this is none. */
-const MAX_CATALOGUE_CHARS = 32 * 1024 * 1024;
+/** The list of models is a catalogue of some hundred entries; a longer document is none of ours. */
+const MAX_DOCUMENT_BYTES = 32 * 1024 * 1024;
 /** What the SDK tells about the machine is nobody's business. */
 const NO_TELEMETRY = {
   'X-Stainless-Arch': null,
@@ -39,10 +49,24 @@ const NO_TELEMETRY = {
 
 /** OpenRouter's app attribution (openrouter.ai/docs/app-attribution); nobody else is told. */
 const attribution = ({ baseUrl, publicUrl }: OpenRouterOptions): Record<string, string> => {
-  const { hostname } = new URL(baseUrl);
-  if (hostname !== 'openrouter.ai' && !hostname.endsWith('.openrouter.ai')) return {};
+  if (!isOpenRouter(baseUrl)) return {};
   return { 'X-OpenRouter-Title': 'Parley', ...(publicUrl === null ? {} : { 'HTTP-Referer': publicUrl }) };
 };
+
+/** What every request says besides its key. */
+const commonHeaders = (options: OpenRouterOptions) => ({
+  'User-Agent': 'Parley',
+  // No compressor on the way may hold tokens back.
+  'Accept-Encoding': 'identity',
+  ...attribution(options),
+});
+
+const streamHeaders = (options: OpenRouterOptions): Readonly<Record<string, string>> => ({
+  ...commonHeaders(options),
+  Accept: 'text/event-stream',
+  'Content-Type': 'application/json',
+  ...(options.apiKey === null ? {} : { Authorization: `Bearer ${options.apiKey}` }),
+});
 
 const createClient = (options: OpenRouterOptions, fetch: ReturnType<typeof createHttpFetch>['fetch']): OpenAI =>
   new OpenAI({
@@ -60,36 +84,14 @@ const createClient = (options: OpenRouterOptions, fetch: ReturnType<typeof creat
     fetch,
     defaultHeaders: {
       ...NO_TELEMETRY,
-      'User-Agent': 'Parley',
-      // No compressor on the way may hold tokens back.
-      'Accept-Encoding': 'identity',
       ...(options.apiKey === null ? { Authorization: null } : {}),
-      ...attribution(options),
+      ...commonHeaders(options),
     },
   });
-
-const toBody = (request: LlmRequest) =>
-  ({
-    model: request.model,
-    messages: request.messages.map(({ role, content }) => ({ role, content })),
-    temperature: request.temperature,
-    max_tokens: request.maxTokens,
-    stream: true,
-    stream_options: { include_usage: true },
-  }) as const;
 
 const incomingOf = (response: Response) => {
   if (response instanceof HttpResponse) return response.incoming;
   throw new TypeError('the SDK answered with a response that is not ours');
-};
-
-/** The slugs of a `GET /models` answer, aliases included (openrouter.ai/docs, "Models"). */
-const readCatalogue = (body: string): string[] => {
-  const data = fieldOf(parseJson(body), 'data');
-  if (!Array.isArray(data)) throw providerError('not_found', { cause: new Error('no list of models') });
-  return data.flatMap((item: unknown) =>
-    [textOf(fieldOf(item, 'id')), textOf(fieldOf(item, 'canonical_slug'))].filter((slug) => slug !== null),
-  );
 };
 
 const readText = async (body: AsyncIterable<unknown>): Promise<string> => {
@@ -99,37 +101,49 @@ const readText = async (body: AsyncIterable<unknown>): Promise<string> => {
     if (!Buffer.isBuffer(chunk)) continue;
     chunks.push(chunk);
     length += chunk.length;
-    if (length > MAX_CATALOGUE_CHARS)
-      throw providerError('invalid', { cause: new Error('the list of models is too long') });
+    if (length > MAX_DOCUMENT_BYTES) throw providerError('invalid', { cause: new Error('the document is too long') });
   }
   return Buffer.concat(chunks).toString('utf8');
 };
 
 /**
- * A provider for OpenRouter and every endpoint that speaks OpenAI's chat completions. The SDK makes the request and
- * reads its errors; the stream is ours to read (streamReader.ts), and so is every timeout.
+ * A provider for OpenRouter and every endpoint that speaks OpenAI's chat completions. The SDK asks for catalogue and
+ * books; the streamed call is made and read here (httpFetch.ts, streamReader.ts), and every timeout is ours.
  */
 export const createOpenRouterProvider = (options: OpenRouterOptions): OpenRouterProvider => {
-  const http = createHttpFetch();
+  const http = createHttpFetch(options.timeouts.connectMs);
+  const isToOpenRouter = isOpenRouter(options.baseUrl);
   const client = createClient(options, http.fetch);
   const { apiKey, clock } = options;
+  const chatUrl = new URL(`${options.baseUrl}/chat/completions`);
+  const headers = streamHeaders(options);
   const mask = (text: string): string => (apiKey === null ? text : text.replaceAll(apiKey, '***'));
+
+  const refusalOf = ({ status, headers: answered, body }: HttpStatusError): ProviderError => {
+    const error = fieldOf(parseJson(body), 'error');
+    return toProviderError({ status, error, headers: answered, nowMs: clock.now(), mask });
+  };
 
   /** Never the SDK's own error, whose message and headers may hold what must not be shown. */
   const toOurError = (error: unknown): unknown => {
     if (error instanceof ProviderError) return error;
+    if (error instanceof HttpStatusError) return refusalOf(error);
     if (error instanceof APIConnectionTimeoutError) return providerError('timeout');
+    // The SDK wraps what its fetch rejected with.
+    if (Error.isError(error) && error.cause instanceof ProviderError) return error.cause;
     if (!(error instanceof APIError)) return providerError('network', { cause: error });
     const answered: { readonly status: unknown; readonly headers: unknown; readonly error: unknown } = error;
     if (typeof answered.status !== 'number') return providerError('network', { cause: error.cause });
-    const headers = answered.headers instanceof Headers ? answered.headers : null;
-    return toProviderError({ status: answered.status, error: answered.error, headers, nowMs: clock.now(), mask });
+    const answeredHeaders = answered.headers instanceof Headers ? answered.headers : null;
+    const { status, error: body } = answered;
+    return toProviderError({ status, error: body, headers: answeredHeaders, nowMs: clock.now(), mask });
   };
 
   /** Runs one call under its watchdog, with a signal of its own that says why it was aborted. */
-  const open = (signal: AbortSignal) => {
+  const open = (signal: AbortSignal, timeouts: StreamTimeouts = {}) => {
     const attempt = new AbortController();
-    const watchdog = createWatchdog(options.timeouts, (error) => attempt.abort(error));
+    const { firstTokenMs = options.timeouts.firstTokenMs } = timeouts;
+    const watchdog = createWatchdog({ ...options.timeouts, firstTokenMs }, (error) => attempt.abort(error));
     const onAbort = (): void => attempt.abort(signal.reason);
     signal.addEventListener('abort', onAbort);
     return {
@@ -144,15 +158,21 @@ export const createOpenRouterProvider = (options: OpenRouterOptions): OpenRouter
     };
   };
 
-  const stream = async function* (request: LlmRequest, signal: AbortSignal): AsyncGenerator<LlmPart> {
+  const stream = async function* (
+    request: LlmRequest,
+    signal: AbortSignal,
+    timeouts?: StreamTimeouts,
+  ): AsyncGenerator<LlmPart> {
     signal.throwIfAborted();
-    const call = open(signal);
+    const call = open(signal, timeouts);
     try {
-      const response = await client.chat.completions.create(toBody(request), { signal: call.signal }).asResponse();
+      const body = JSON.stringify(toChatBody(request, isToOpenRouter));
+      const incoming = await http.post(chatUrl, { headers, body, signal: call.signal });
       call.watchdog.headersArrived();
       const toError = (error: unknown): Error =>
         toProviderError({ status: null, error, headers: null, nowMs: clock.now(), mask });
-      const reading = openReading(incomingOf(response), { signal: call.signal, watchdog: call.watchdog, toError });
+      const { signal: own, watchdog } = call;
+      const reading = openReading(incoming, { signal: own, watchdog, toError, pace: request.pace });
       try {
         while (await reading.ready()) for (const part of reading.take()) yield part;
       } finally {
@@ -165,12 +185,12 @@ export const createOpenRouterProvider = (options: OpenRouterOptions): OpenRouter
     }
   };
 
-  const listModels = async (signal: AbortSignal): Promise<readonly string[]> => {
+  const readDocument = async (path: string, signal: AbortSignal): Promise<unknown> => {
     signal.throwIfAborted();
     const call = open(signal);
     try {
-      const response = await client.get('/models', { signal: call.signal }).asResponse();
-      return readCatalogue(await readText(incomingOf(response)));
+      const response = await client.get(path, { signal: call.signal }).asResponse();
+      return parseJson(await readText(incomingOf(response)));
     } catch (error) {
       throw call.explain(error);
     } finally {
@@ -178,5 +198,17 @@ export const createOpenRouterProvider = (options: OpenRouterOptions): OpenRouter
     }
   };
 
-  return { stream, listModels, close: () => http.close() };
+  const listModels = async (signal: AbortSignal): Promise<readonly OfferedModel[]> =>
+    readCatalogue(await readDocument('/models', signal));
+
+  const findUsage = async (generationId: string, signal: AbortSignal): Promise<Usage | null> => {
+    try {
+      return readGeneration(await readDocument(`/generation?id=${encodeURIComponent(generationId)}`, signal));
+    } catch (error) {
+      if (error instanceof ProviderError && error.kind === 'not_found') return null;
+      throw error;
+    }
+  };
+
+  return { stream, listModels, findUsage, close: () => http.close() };
 };

@@ -1,3 +1,4 @@
+import { fieldOf, textOf } from './jsonValue.ts';
 import type { LlmPart } from './provider.ts';
 
 /** Parts between the socket that brings them and the consumer that takes them. */
@@ -5,7 +6,7 @@ export interface PartQueue {
   push(part: LlmPart): void;
   /** Everything that waits. */
   take(): LlmPart[];
-  /** Characters that wait. */
+  /** Characters that wait, about. */
   readonly size: number;
   /** No more parts come; what waits is still delivered, then the error is thrown, if there is one. */
   close(error?: Error): void;
@@ -13,6 +14,18 @@ export interface PartQueue {
   /** Resolves when there is something to take, or nothing more to wait for. @throws what it was closed with */
   ready(): Promise<boolean>;
 }
+
+/** What a fragment of a tool call weighs besides its arguments: its id, name and braces. */
+const TOOL_CALL_CHARS = 64;
+
+const sizeOf = (part: LlmPart): number => {
+  if (part.type === 'delta' || part.type === 'reasoning') return part.text.length;
+  if (part.type !== 'tool_calls') return 0;
+  return part.calls.reduce<number>(
+    (sum, call) => sum + TOOL_CALL_CHARS + (textOf(fieldOf(fieldOf(call, 'function'), 'arguments'))?.length ?? 0),
+    0,
+  );
+};
 
 /**
  * Neighbouring pieces of text become one part: what one network read brought, or what piled up while the consumer was
@@ -34,7 +47,7 @@ export const createPartQueue = (): PartQueue => {
     push: (part) => {
       const last = parts.at(-1);
       const isText = part.type === 'delta' || part.type === 'reasoning';
-      if (isText) size += part.text.length;
+      size += sizeOf(part);
       if (isText && last?.type === part.type)
         parts[parts.length - 1] = { type: part.type, text: last.text + part.text };
       else parts.push(part);

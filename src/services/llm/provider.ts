@@ -5,20 +5,49 @@ export interface LlmMessage {
   readonly content: string;
 }
 
+/** A message as an OpenAI client sent it, several parts, tool calls and tool results included; it is passed on unread. */
+export type RawMessage = Readonly<Record<string, unknown>> & { readonly role: string };
+
 /** One call to one model. */
 export interface LlmRequest {
   readonly model: string;
-  readonly messages: readonly LlmMessage[];
-  readonly temperature: number;
-  /** The most tokens that the model may answer with. */
-  readonly maxTokens: number;
+  readonly messages: readonly (LlmMessage | RawMessage)[];
+  /** Null: the model's own default. */
+  readonly temperature: number | null;
+  /** The most tokens that the model may answer with; null: as many as the model likes. */
+  readonly maxTokens: number | null;
+  /** Further fields of the body, as an OpenAI client sent them (`tools`, `response_format`, `seed`, …); never those above. */
+  readonly extra?: Readonly<Record<string, unknown>>;
+  /** What OpenRouter keeps on one upstream provider for its prompt cache; other endpoints are not told. */
+  readonly sessionId?: string;
+  /** Undefined: the answer is read as it comes. */
+  readonly pace?: ReadPace;
+}
+
+/**
+ * Lets an answer be read at the pace at which its text is used, so that many tokens cost one read and one wake-up: where
+ * text is stored and shown in ticks, reading each token by itself earns nothing.
+ */
+export interface ReadPace {
+  /** Asked after each read behind the first text; true: the answer is left unread until `resume` is called. */
+  hold(resume: () => void): boolean;
+}
+
+/** What one call may differ in from the configured timeouts. */
+export interface StreamTimeouts {
+  /** Milliseconds; null: the first token may take as long as the whole answer. Undefined: the configured one. */
+  readonly firstTokenMs?: number | null;
 }
 
 export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter';
 
 export type LlmPart =
+  /** Who answers, as far as the endpoint tells; comes before the first token, and not at all from endpoints that do not tell. */
+  | { readonly type: 'origin'; readonly generationId: string | null; readonly provider: string | null }
   | { readonly type: 'delta'; readonly text: string }
   | { readonly type: 'reasoning'; readonly text: string }
+  /** Fragments of tool calls as the model sent them (`delta.tool_calls`), for a client that asked with `tools`. */
+  | { readonly type: 'tool_calls'; readonly calls: readonly unknown[] }
   | { readonly type: 'usage'; readonly usage: Usage }
   | { readonly type: 'finish'; readonly reason: FinishReason };
 
@@ -39,28 +68,57 @@ export type ProviderErrorKind =
   /** An answer that is none: empty, cut before a finish reason, not an event stream. */
   | 'invalid';
 
+/** Whom a failure concerns: one model, all of OpenRouter's `:free` models, or everything that is asked with this key. */
+export type FailureScope = 'model' | 'free' | 'key';
+
+export interface ProviderErrorOptions extends ErrorOptions {
+  readonly retryAfterMs?: number | null;
+  /** `model` unless told. */
+  readonly scope?: FailureScope;
+}
+
 export class ProviderError extends Error {
   readonly kind: ProviderErrorKind;
+  readonly scope: FailureScope;
   /** Whether another model, or the same one later, may do better. */
   readonly retryable: boolean;
   readonly retryAfterMs: number | null;
 
-  constructor(kind: ProviderErrorKind, message: string, options: ErrorOptions & { retryAfterMs?: number | null } = {}) {
+  constructor(kind: ProviderErrorKind, message: string, options: ProviderErrorOptions = {}) {
     super(message, options);
     this.name = 'ProviderError';
     this.kind = kind;
+    this.scope = options.scope ?? 'model';
     this.retryable = kind !== 'rejected' && kind !== 'context_too_long';
     this.retryAfterMs = options.retryAfterMs ?? null;
   }
 }
 
+/** One entry of the endpoint's catalogue; null: it does not tell. */
+export interface OfferedModel {
+  readonly slug: string;
+  /** Tokens of prompt and answer together. */
+  readonly contextLength: number | null;
+  /** Picodollars (10⁻¹² US dollar) per token, so that the cheapest of real prices is still an integer. */
+  readonly promptPrice: number | null;
+  readonly completionPrice: number | null;
+  /** Names of what the endpoint says the model takes, such as `tools`; empty: it does not tell. */
+  readonly parameters: readonly string[];
+}
+
 /**
  * One endpoint that speaks OpenAI's chat completions.
  * The stream ends normally only after a `finish` part; everything else is a `ProviderError`.
- * Aborting the signal closes the upstream connection and makes the stream throw the signal's reason.
+ * Aborting the signal closes the upstream connection and makes the stream throw the signal's reason. Who answered and
+ * what it cost are sent before an error or such a reason, as far as they are known by then.
  */
 export interface LlmProvider {
-  stream(request: LlmRequest, signal: AbortSignal): AsyncIterable<LlmPart>;
-  /** The slugs that the endpoint offers. @throws ProviderError */
-  listModels(signal: AbortSignal): Promise<readonly string[]>;
+  stream(request: LlmRequest, signal: AbortSignal, timeouts?: StreamTimeouts): AsyncIterable<LlmPart>;
+  /** What the endpoint offers, aliases included. @throws ProviderError */
+  listModels(signal: AbortSignal): Promise<readonly OfferedModel[]>;
+  /**
+   * The books of a call whose stream did not tell them, from OpenRouter's `GET /generation`.
+   * Null: the endpoint has no such thing, or does not know them (yet). @throws ProviderError
+   */
+  findUsage(generationId: string, signal: AbortSignal): Promise<Usage | null>;
 }

@@ -1,6 +1,6 @@
 import { fieldOf, textOf } from './jsonValue.ts';
-import { ProviderError, type ProviderErrorKind } from './provider.ts';
-import { readRetryAfterMs } from './retryAfter.ts';
+import { ProviderError, type FailureScope, type ProviderErrorKind, type ProviderErrorOptions } from './provider.ts';
+import { readFreePoolWaitMs, readRetryAfterMs } from './retryAfter.ts';
 
 /** What people read; the provider's own words stay in `cause`. */
 const MESSAGES: Readonly<Record<ProviderErrorKind, string>> = {
@@ -58,6 +58,10 @@ const CONTEXT_WORDS = /context[ _](length|window|size)|maximum context|too many 
 /** Kinds of refusal whose text may quote what the user wrote. */
 const MAY_QUOTE_INPUT = /policy|moderation|refusal|permission|invalid_prompt|flagged/i;
 const MAX_CAUSE_CHARS = 200;
+/** OpenRouter's limits of the whole account, however many keys and free models there are (openrouter.ai/docs, "Limits"). */
+const FREE_POOL_WORDS = /free-models-per-/i;
+/** A 403 is mostly about what the user wrote; a key whose spending limit is reached, or that is disabled, gets one too. */
+const KEY_WORDS = /\bkey\b.{0,40}\b(limit|exceeded|disabled|expired|revoked|not (allowed|permitted))/i;
 
 const kindOfStatus = (status: number): ProviderErrorKind => {
   const known = KIND_OF_STATUS[status];
@@ -83,16 +87,31 @@ const statusOf = ({ status, error }: Failure): number | null => {
   return status ?? (code >= 300 && code <= 599 ? code : null);
 };
 
+const metadataOf = (error: unknown, name: string): unknown => fieldOf(fieldOf(error, 'metadata'), name);
+
+const providerOf = (error: unknown): string | null => textOf(metadataOf(error, 'provider_name'));
+
+const wordsOf = (error: unknown): string => textOf(fieldOf(error, 'message')) ?? textOf(error) ?? '';
+
 const typeOf = (error: unknown): string | null =>
-  textOf(fieldOf(fieldOf(error, 'metadata'), 'error_type')) ??
+  textOf(metadataOf(error, 'error_type')) ??
   textOf(fieldOf(error, 'error_type')) ??
   textOf(fieldOf(error, 'code')) ??
   textOf(fieldOf(error, 'type'));
 
-const kindOf = (status: number | null, type: string | null, text: string): ProviderErrorKind => {
+/** OpenRouter passes on what the provider behind it says of OpenRouter's or the user's own key there: not about ours. */
+const isUpstreamAccount = ({ error }: Failure, status: number | null): boolean =>
+  (status === 401 || status === 402) && providerOf(error) !== null;
+
+const isKeyRefused = (status: number | null, text: string): boolean => status === 403 && KEY_WORDS.test(text);
+
+const kindOf = (failure: Failure, type: string | null, text: string): ProviderErrorKind => {
+  const status = statusOf(failure);
+  if (isUpstreamAccount(failure, status)) return 'unavailable';
+  if (isKeyRefused(status, text)) return 'account';
   const byType = type === null ? undefined : KIND_OF_TYPE[type];
-  if (byType === 'context_too_long') return byType;
-  if ((status === 400 || status === 413) && CONTEXT_WORDS.test(text)) return 'context_too_long';
+  const saysTooLong = (status === 400 || status === 413) && CONTEXT_WORDS.test(text);
+  if (saysTooLong || byType === 'context_too_long') return 'context_too_long';
   if (status !== null) return kindOfStatus(status);
   return byType ?? 'unavailable';
 };
@@ -100,10 +119,15 @@ const kindOf = (status: number | null, type: string | null, text: string): Provi
 /** For the log: codes always, the provider's words shortened, masked, and only where they cannot quote the user. */
 const causeOf = (failure: Failure, type: string | null, text: string): Error => {
   const status = statusOf(failure);
-  const provider = textOf(fieldOf(fieldOf(failure.error, 'metadata'), 'provider_name'));
+  const provider = providerOf(failure.error);
   const mayQuote = status === 403 || MAY_QUOTE_INPUT.test(`${type ?? ''} ${text}`);
   const words = mayQuote ? null : failure.mask(text).slice(0, MAX_CAUSE_CHARS) || null;
   return new Error([status ?? 'in the stream', type, provider, words].filter((item) => item !== null).join(' · '));
+};
+
+const scopeOf = (kind: ProviderErrorKind, text: string): FailureScope => {
+  if (kind === 'account') return 'key';
+  return kind === 'rate_limited' && FREE_POOL_WORDS.test(text) ? 'free' : 'model';
 };
 
 /**
@@ -111,18 +135,18 @@ const causeOf = (failure: Failure, type: string | null, text: string): Error => 
  * @returns an error whose message is ours and public; the provider's words are in its `cause`
  */
 export const toProviderError = (failure: Failure): ProviderError => {
-  const { error } = failure;
-  const text = textOf(fieldOf(error, 'message')) ?? textOf(error) ?? '';
+  const { error, headers, nowMs } = failure;
+  const text = wordsOf(error);
   const type = typeOf(error);
-  const kind = kindOf(statusOf(failure), type, `${text} ${textOf(fieldOf(fieldOf(error, 'metadata'), 'raw')) ?? ''}`);
+  const kind = kindOf(failure, type, `${text} ${textOf(metadataOf(error, 'raw')) ?? ''}`);
+  const scope = scopeOf(kind, text);
   return providerError(kind, {
     cause: causeOf(failure, type, text),
-    retryAfterMs: readRetryAfterMs(failure.headers, error, failure.nowMs),
+    scope,
+    retryAfterMs: (scope === 'free' ? readFreePoolWaitMs : readRetryAfterMs)(headers, error, nowMs),
   });
 };
 
 /** An error of our own finding. */
-export const providerError = (
-  kind: ProviderErrorKind,
-  options: { readonly cause?: unknown; readonly retryAfterMs?: number | null } = {},
-): ProviderError => new ProviderError(kind, MESSAGES[kind], options);
+export const providerError = (kind: ProviderErrorKind, options: ProviderErrorOptions = {}): ProviderError =>
+  new ProviderError(kind, MESSAGES[kind], options);

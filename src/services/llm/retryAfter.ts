@@ -1,4 +1,4 @@
-import { fieldOf } from './jsonValue.ts';
+import { fieldOf, textOf } from './jsonValue.ts';
 
 /** Longer waits are not believed: a day is the longest window that OpenRouter has. */
 const MAX_WAIT_MS = 24 * 60 * 60 * 1000;
@@ -30,16 +30,34 @@ const fromReset = (value: unknown, nowMs: number): number | null => {
   return inRange((at < MIN_EPOCH_MS ? at * 1000 : at) - nowMs);
 };
 
+const resetOf = (headers: HeaderSource | null, error: unknown, nowMs: number): number | null =>
+  fromReset(
+    headers?.get('x-ratelimit-reset') ?? fieldOf(fieldOf(fieldOf(error, 'metadata'), 'headers'), 'X-RateLimit-Reset'),
+    nowMs,
+  );
+
+const untilUtcMidnight = (nowMs: number): number => MAX_WAIT_MS - (nowMs % MAX_WAIT_MS);
+
+/**
+ * How long OpenRouter's `:free` models are closed to the whole account: until the window's reset, or where it is not
+ * told, until the day is over that it is counted by (openrouter.ai/docs, "Limits").
+ */
+export const readFreePoolWaitMs = (headers: HeaderSource | null, error: unknown, nowMs: number): number | null => {
+  const isDaily = /free-models-per-day/i.test(textOf(fieldOf(error, 'message')) ?? '');
+  return (
+    resetOf(headers, error, nowMs) ?? (isDaily ? untilUtcMidnight(nowMs) : readRetryAfterMs(headers, error, nowMs))
+  );
+};
+
 /**
  * How long the provider asks to be left alone, in milliseconds; null when it says nothing that can be believed.
  * OpenRouter repeats its rate-limit headers inside `error.metadata.headers`, which is all a streamed error has.
  */
 export const readRetryAfterMs = (headers: HeaderSource | null, error: unknown, nowMs: number): number | null => {
-  const inBody = fieldOf(fieldOf(error, 'metadata'), 'headers');
   return (
     fromNumber(headers?.get('retry-after-ms'), 1) ??
     fromRetryAfter(headers?.get('retry-after') ?? null, nowMs) ??
     fromNumber(fieldOf(fieldOf(error, 'availability'), 'retry_after'), 1000) ??
-    fromReset(headers?.get('x-ratelimit-reset') ?? fieldOf(inBody, 'X-RateLimit-Reset'), nowMs)
+    resetOf(headers, error, nowMs)
   );
 };

@@ -1,97 +1,107 @@
-import { createAttempt, type Attempt, type AttemptTools } from './attempt.ts';
-import { nextModel } from './failover.ts';
-import { ProviderError } from './provider.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AttemptTools } from './attempt.ts';
+import { createCandidates } from './candidates.ts';
+import { createChoice, readWanted } from './choice.ts';
+import { createModelPool, type ModelPoolOptions, type RotatedModel } from './modelPool.ts';
 import { providerError } from './providerErrors.ts';
-import { createRotation, pickForChat, type Candidate } from './rotation.ts';
-import type { LlmRouter, RoutedPart, RoutedRequest } from './router.types.ts';
+import type { LlmRouter, ModelState, RoutedPart, RoutedRequest } from './router.types.ts';
+import { createRoute, type RouteTools } from './routing.ts';
+import { ROUTER_SETTINGS, type RouterSettings } from './settings.ts';
 
-export interface RouterOptions extends AttemptTools {
+export interface RouterOptions extends Omit<AttemptTools, 'metrics'> {
+  readonly metrics: AttemptTools['metrics'] & ModelPoolOptions['metrics'];
   /** At least one. */
-  readonly models: readonly Candidate[];
+  readonly models: readonly RotatedModel[];
   readonly affinity: 'message' | 'chat';
   readonly temperature: number;
   /** The longest answer, in tokens. */
   readonly maxTokens: number;
+  /** Whether another model continues an answer that broke off, unless the request says. */
+  readonly continues?: boolean;
   readonly isSimulated: boolean;
+  /** What differs from the usual settings. */
+  readonly settings?: Partial<RouterSettings>;
+  /** From 0 to 1; `Math.random` unless told. */
+  readonly random?: () => number;
+  /** Waits so many milliseconds of the clock. @throws the signal's reason after an abort */
+  readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
-const AUTO = 'auto';
-
-/** How often each model was asked and failed, since the start. */
-const createCounts = (models: readonly Candidate[]) => {
-  const counts = new Map(models.map(({ slug }) => [slug, { requests: 0, failures: 0 }]));
-  const add = (slug: string, key: 'requests' | 'failures'): void => {
-    const count = counts.get(slug);
-    if (count) count[key] += 1;
-  };
-  return { add, of: (slug: string) => counts.get(slug) ?? { requests: 0, failures: 0 } };
+const sleepForReal = async (ms: number, signal: AbortSignal): Promise<void> => {
+  await delay(Math.ceil(ms), undefined, { signal }).catch(() => undefined);
+  signal.throwIfAborted();
 };
 
-/** Throws on what is no failure of the model: an abort, or a defect of ours. */
-function assertFailed(error: unknown, attempt: Attempt, signal: AbortSignal): asserts error is ProviderError {
-  if (signal.aborted) attempt.cancelled();
-  signal.throwIfAborted();
-  if (!(error instanceof ProviderError)) throw error;
-}
-
 /**
- * Spreads messages over the models in rotation, and hides the failure of one from the client while nothing of its answer
- * was shown. Which model is next is rotation.ts's to say, whether to try it failover.ts's; here they only meet.
+ * Spreads requests over the models in rotation, and hides the failure of one from the client while nothing of its answer
+ * was shown. What is known of the models is modelPool.ts's, which one is asked choice.ts's, what happens after a failure
+ * routing.ts's; here their parts become one stream. Why it is so: docs/decisions/2026-11-21-router.md.
  */
 export const createRouter = (options: RouterOptions): LlmRouter => {
-  const { models, affinity, temperature, maxTokens } = options;
-  const tools: AttemptTools = { ...options, logger: options.logger.child('llm') };
-  const rotation = createRotation();
-  const counts = createCounts(models);
-  const slugs = new Set(models.map(({ slug }) => slug));
-
-  const take = (request: RoutedRequest, tried: readonly string[]): string | null => {
-    const candidates = models.filter(({ slug }) => !tried.includes(slug));
-    return affinity === 'chat' ? pickForChat(request.chatId, candidates) : rotation.take(candidates);
-  };
-
-  const first = (request: RoutedRequest): string => {
-    const model = request.model === AUTO ? take(request, []) : request.model;
-    if (model === null || !slugs.has(model)) throw providerError('not_found');
-    return model;
-  };
+  const { models, affinity, clock, metrics, continues = false, sleep = sleepForReal } = options;
+  const logger = options.logger.child('llm');
+  const settings: RouterSettings = { ...ROUTER_SETTINGS, ...options.settings };
+  const slugs = models.map(({ slug }) => slug);
+  const pool = createModelPool({ models, clock, metrics, settings, random: options.random ?? Math.random });
+  const choice = createChoice({ pool, affinity });
+  const tools: RouteTools = { ...options, continues, logger, pool, settings, sleep };
 
   const stream = async function* (request: RoutedRequest, signal: AbortSignal): AsyncGenerator<RoutedPart> {
     signal.throwIfAborted();
-    const isAuto = request.model === AUTO;
-    let model = first(request);
-    let reason: string = isAuto ? affinity : 'picked';
-    let firstError: ProviderError | null = null;
-    for (let number = 1; ; number += 1) {
-      counts.add(model, 'requests');
-      const llmRequest = { model, messages: request.messages, temperature, maxTokens };
-      const attempt = createAttempt(tools, { request: llmRequest, number, signal });
-      try {
-        yield { type: 'model', model, reason };
-        for await (const part of attempt.answer()) for (const passed of attempt.pass(part)) yield passed;
-        return;
-      } catch (error) {
-        assertFailed(error, attempt, signal);
-        counts.add(model, 'failures');
-        const failed = { error, attempt: number, model, hasText: attempt.hasText };
-        const next = nextModel(failed, () => (isAuto ? take(request, [model]) : null));
-        attempt.failed(error, next);
-        // What went wrong first is what there is to tell; an answer that broke off tells its own.
-        if (next === null) throw attempt.hasText ? error : (firstError ?? error);
-        firstError ??= error;
-        model = next;
-        reason = error.kind;
+    const wanted = readWanted(request.model, slugs);
+    if (wanted === null) throw providerError('not_found');
+    const candidates = createCandidates({ pool, choice, settings, clock, wanted, chatId: request.chatId });
+    const route = createRoute(tools, { request, signal, wanted, candidates });
+    let isLeft = true;
+    try {
+      let turn = await route.first();
+      for (;;) {
+        try {
+          if (turn.announcement) yield turn.announcement;
+          const opened = await route.open(turn);
+          turn = opened.turn;
+          yield* opened.head;
+          // The way of every token: one loop, and no generator in it but the endpoint's own.
+          const pass = route.reader(turn);
+          for await (const part of opened.rest) for (const passed of pass(part)) yield passed;
+          isLeft = false;
+          return;
+        } catch (error) {
+          turn = await route.after(turn, error);
+        }
       }
+    } finally {
+      route.end(isLeft);
     }
+  };
+
+  const states = (): readonly ModelState[] => {
+    const now = clock.now();
+    const ready = pool.models.filter((model) => pool.isReady(model));
+    const next = choice.next(ready);
+    const shares = choice.shares(ready);
+    return pool.models.map((model) => {
+      const { slug, weight, health, counts, offered } = model;
+      const until = pool.returnsAt(model);
+      return {
+        id: slug,
+        weight,
+        ...counts,
+        next: slug === next,
+        state: pool.stateOf(model),
+        cooldownUntil: until > now ? new Date(until) : null,
+        firstTokenMs: health.medianFirstTokenMs,
+        successRate: health.successRate,
+        share: shares.get(slug) ?? 0,
+        offered: offered ?? null,
+      };
+    });
   };
 
   return {
     stream,
-    hasModel: (model) => model === AUTO || slugs.has(model),
-    models: () => {
-      const next = affinity === 'chat' ? null : rotation.peek(models);
-      return models.map(({ slug, weight }) => ({ id: slug, weight, ...counts.of(slug), next: slug === next }));
-    },
+    hasModel: (model) => readWanted(model, slugs) !== null,
+    models: states,
     isSimulated: options.isSimulated,
   };
 };

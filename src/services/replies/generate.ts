@@ -5,11 +5,14 @@ import { preview } from '../../lib/text.ts';
 import type { Chat, Message, Usage } from '../../models/entities.ts';
 import type { Stores } from '../../models/stores.ts';
 import type { ContextService } from '../context/index.ts';
+import type { LlmMessage } from '../llm/provider.ts';
 import type { LlmRouter, RoutedPart } from '../llm/router.types.ts';
 import { endingOf } from './failure.ts';
 import { ReplyStopped, type LiveReply } from './liveReply.ts';
 import type { ReplyLog } from './replyLog.ts';
 import { createSettle } from './settle.ts';
+import { addUsage, segmentsOf, withWriter, type Writer } from './writers.ts';
+import { unitsOf, type BookedAnswer, type UsageService } from '../usage/index.ts';
 
 /** UTF-16 units that a reply may have; a model that does not stop is stopped there. */
 const MAX_REPLY_UNITS = 1024 * 1024;
@@ -18,7 +21,10 @@ export interface GenerateOptions {
   readonly stores: Pick<Stores, 'chats' | 'messages'>;
   readonly context: ContextService;
   readonly router: LlmRouter;
+  readonly usage: Pick<UsageService, 'recorder'>;
   readonly replyLog: ReplyLog;
+  /** As in this node's leases. */
+  readonly nodeId: string;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -27,6 +33,8 @@ export interface GenerateOptions {
 /** What a generation has learned so far. */
 interface Progress {
   model: string | null;
+  /** Who wrote from where on, in order; the last one may not have written anything. */
+  writers: readonly Writer[];
   usage: Usage | null;
   finishReason: string | null;
   firstTokenAt: number | null;
@@ -40,12 +48,26 @@ export interface GeneratedTurn {
   readonly reply: LiveReply;
   readonly chat: Chat;
   readonly question: Message;
-  /** A slug in rotation, or `auto`. */
+  /** What the router may be asked for. */
   readonly model: string;
+  /** Whether another model may continue the reply when it breaks off; undefined: as configured. */
+  readonly continues?: boolean | undefined;
 }
 
+/** What the calls for a reply are written down with. */
+const booked = (reply: LiveReply, window: readonly LlmMessage[]): BookedAnswer => ({
+  kind: 'reply',
+  ownerId: reply.ownerId,
+  createdBy: reply.current().createdBy,
+  id: reply.messageId,
+  chatId: reply.chatId,
+  messageId: reply.messageId,
+  promptUnits: unitsOf(window),
+  answerUnits: () => reply.fullText().length,
+});
+
 export const createGenerate = (options: GenerateOptions): Generate => {
-  const { context, router, replyLog, clock, metrics } = options;
+  const { context, router, usage, replyLog, clock, metrics } = options;
   const { messages } = options.stores;
   const settle = createSettle(options);
   const log = options.logger.child('replies');
@@ -63,6 +85,11 @@ export const createGenerate = (options: GenerateOptions): Generate => {
     switch (part.type) {
       case 'model':
         progress.model = part.model;
+        progress.writers = withWriter(progress.writers, {
+          model: part.model,
+          from: reply.fullText().length,
+          reason: part.reason,
+        });
         reply.setModel(part.model, part.reason);
         break;
       case 'delta':
@@ -72,10 +99,14 @@ export const createGenerate = (options: GenerateOptions): Generate => {
         reply.reasoning(part.text);
         break;
       case 'usage':
-        progress.usage = part.usage;
+        progress.usage = addUsage(progress.usage, part.usage);
         break;
       case 'finish':
         progress.finishReason = part.reason;
+        break;
+      case 'origin':
+      case 'tool_calls':
+        // The first is for the books, which the router tells; nobody asks with tools here.
         break;
     }
   };
@@ -91,10 +122,23 @@ export const createGenerate = (options: GenerateOptions): Generate => {
     reply.advance('streaming', at);
   };
 
-  const stream = async ({ reply, chat, question, model }: GeneratedTurn, progress: Progress): Promise<void> => {
+  const stream = async (
+    { reply, chat, question, model, continues }: GeneratedTurn,
+    progress: Progress,
+  ): Promise<void> => {
     const window = await context.build(chat, question);
     reply.signal.throwIfAborted();
-    const parts = router.stream({ model, chatId: chat.id, messages: window }, reply.signal);
+    const parts = router.stream(
+      {
+        model,
+        chatId: chat.id,
+        messages: window,
+        pace: replyLog.pace,
+        onAttempt: usage.recorder(booked(reply, window)),
+        ...(continues === undefined ? {} : { continues }),
+      },
+      reply.signal,
+    );
     for await (const part of parts) {
       const isFirst = progress.model === null;
       onPart(reply, progress, part);
@@ -110,7 +154,7 @@ export const createGenerate = (options: GenerateOptions): Generate => {
   return async (turn) => {
     const { reply } = turn;
     const startedAt = clock.now();
-    const progress: Progress = { model: null, usage: null, finishReason: null, firstTokenAt: null };
+    const progress: Progress = { model: null, writers: [], usage: null, finishReason: null, firstTokenAt: null };
     let ending: ReturnType<typeof endingOf> = { status: 'complete', error: null };
     try {
       await stream(turn, progress);
@@ -135,7 +179,7 @@ export const createGenerate = (options: GenerateOptions): Generate => {
         firstToken: progress.firstTokenAt === null ? null : progress.firstTokenAt - startedAt,
         total: now - startedAt,
       },
-      segments: null,
+      segments: segmentsOf(progress.writers, content.length),
       preview: content === '' ? null : preview(content),
       at: new Date(now),
     });

@@ -12,9 +12,11 @@ import { createGenerate } from './generate.ts';
 import { createLiveReply, type LiveReply, type StopReason } from './liveReply.ts';
 import { createReaper } from './reaper.ts';
 import type { ReplyHandle } from './reply.ts';
-import { createReplyLog } from './replyLog.ts';
+import { openReplyLog, type ReplyLogMode } from './delayedLog.ts';
 import { createStoredReply } from './storedReply.ts';
+import { createTakeOver, type RepeatedTurn } from './takeOver.ts';
 import { createTurnQueue, type QueuedTurn } from './turnQueue.ts';
+import type { UsageService } from '../usage/index.ts';
 
 export type { ReplyHandle, SettledReply } from './reply.ts';
 
@@ -26,6 +28,9 @@ export interface RepliesOptions {
   readonly stores: Pick<Stores, 'chats' | 'messages'>;
   readonly context: ContextService;
   readonly router: LlmRouter;
+  readonly usage: Pick<UsageService, 'recorder'>;
+  /** When running text is stored: before it is shown, once a second, or with the end of the reply. */
+  readonly logMode: ReplyLogMode;
   readonly events: EventBus;
   /** Names this node in leases; another one each time the process starts. */
   readonly nodeId: string;
@@ -38,8 +43,17 @@ export interface RepliesOptions {
 export interface RepliesService {
   /** A lease of this node from now on, for a turn that is about to be stored. */
   lease(): Lease;
-  /** Starts a stored reply, or lets it wait its turn in its chat. Called once per reply. */
-  start(turn: Turn, clientMessageId: string): ReplyHandle;
+  /**
+   * Starts a stored reply, or lets it wait its turn in its chat. Called once per reply.
+   * @param continues whether another model may continue it when it breaks off; undefined: as configured, and so it is
+   *   with a reply that another process takes over
+   */
+  start(turn: Turn, clientMessageId: string, continues?: boolean): ReplyHandle;
+  /**
+   * The reply of a turn that was asked for again. One that no model was asked for is started, or waited for while it may
+   * be that another node will start it: until its lease ends. Of all who retry, on whichever node, one starts it.
+   */
+  retry(repeated: RepeatedTurn): Promise<ReplyHandle>;
   /** A reply by its stored message, whoever generates it. */
   handle(message: Message, clientMessageId: string): ReplyHandle;
   /** Ends a reply and keeps its text; resolves when it is final. */
@@ -62,7 +76,7 @@ export const createRepliesService = (options: RepliesOptions): RepliesService =>
   const { stores, router, events, nodeId, clock, logger } = options;
   const log = logger.child('replies');
   const live = new Map<string, LiveReply>();
-  const replyLog = createReplyLog(stores.messages, logger);
+  const replyLog = openReplyLog(options.logMode, stores.messages, logger);
   const generate = createGenerate({ ...options, replyLog });
   const lease = (): Lease => ({ nodeId, until: new Date(clock.now() + LEASE_MS) });
 
@@ -75,8 +89,8 @@ export const createRepliesService = (options: RepliesOptions): RepliesService =>
   };
 
   /** Generates a reply whose turn it is. */
-  const run = async ({ reply, chat, question }: QueuedTurn): Promise<void> => {
-    await generate({ reply, chat, question, model: modelFor(reply, chat) });
+  const run = async ({ reply, chat, question, continues }: QueuedTurn): Promise<void> => {
+    await generate({ reply, chat, question, model: modelFor(reply, chat), continues });
     const settled = await reply.done;
     // A turn of the loop later: whoever follows the reply learns of its end before the chat's new preview.
     await setImmediate();
@@ -97,14 +111,15 @@ export const createRepliesService = (options: RepliesOptions): RepliesService =>
     if (live.get(reply.messageId) === reply) live.delete(reply.messageId);
   };
 
-  const start = ({ chat, userMessage, reply: message }: Turn, clientMessageId: string): ReplyHandle => {
+  const start: RepliesService['start'] = ({ chat, userMessage, reply: message }, clientMessageId, continues) => {
     const reply = createLiveReply({ chat, reply: message, clientMessageId });
     live.set(reply.messageId, reply);
     events.publish('replyStarted', { ownerId: reply.ownerId, reply });
-    void runOrAbandon({ reply, chat, question: userMessage, mustWait: message.status === 'queued' });
+    void runOrAbandon({ reply, chat, question: userMessage, mustWait: message.status === 'queued', continues });
     return reply;
   };
 
+  const takeOver = createTakeOver({ stores, start, live: (messageId) => live.get(messageId), clock, logger });
   const reaper = createReaper({ stores, events, start, isLive: (messageId) => live.has(messageId), clock, logger });
 
   const renewLeases = async (): Promise<void> => {
@@ -131,8 +146,9 @@ export const createRepliesService = (options: RepliesOptions): RepliesService =>
   return {
     lease,
     start,
+    retry: (repeated) => takeOver.retry(repeated),
     handle: (message, clientMessageId) =>
-      live.get(message.id) ?? createStoredReply({ stores, message, clientMessageId }),
+      live.get(message.id) ?? takeOver.awaited(message) ?? createStoredReply({ stores, message, clientMessageId }),
     stop: async (message) => {
       const reply = live.get(message.id);
       if (reply) await stopAll([reply], 'stopped');
@@ -159,6 +175,7 @@ export const createRepliesService = (options: RepliesOptions): RepliesService =>
     startReaper: () => reaper.start(),
     close: async (graceMs) => {
       reaper.close();
+      await takeOver.close();
       const late = setTimeout(() => {
         for (const reply of running()) reply.stop('shutdown');
       }, graceMs);

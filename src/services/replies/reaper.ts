@@ -10,6 +10,8 @@ import { INTERRUPTED } from './failure.ts';
 const INTERVAL_MS = 2_000;
 /** A queued reply older than this has lost the node that was to start it, unless it is known here. */
 const QUEUED_GRACE_MS = 10_000;
+/** How long after its lease a reply that no model was asked for is left to whoever asked for it again (takeOver.ts). */
+const UNASKED_GRACE_MS = 1_000;
 /** Enough that the replies which wait here, and are no orphans, never hide one that is. */
 const BATCH = 1000;
 
@@ -65,10 +67,13 @@ export const createReaper = (options: ReaperOptions): Reaper => {
     else await finish(reply, { status: 'interrupted', error: INTERRUPTED });
   };
 
+  const isLeft = ({ status, lease }: Message, now: number): boolean =>
+    status === 'pending' && (lease?.until.getTime() ?? 0) >= now - UNASKED_GRACE_MS;
+
   const reap = async (queuedGraceMs: number): Promise<void> => {
     const now = clock.now();
     const lapsed = await stores.messages.listLapsedReplies(new Date(now), new Date(now - queuedGraceMs), BATCH);
-    const orphans = lapsed.filter((reply) => !isLive(reply.id));
+    const orphans = lapsed.filter((reply) => !isLive(reply.id) && !isLeft(reply, now));
     for (const reply of orphans) {
       const work =
         reply.status === 'queued' ? restart(reply) : finish(reply, { status: 'interrupted', error: INTERRUPTED });

@@ -10,25 +10,40 @@ import type { SettledReply } from './reply.ts';
 const RETRY_MS = 500;
 const TRIES = 60;
 
+/** Milliseconds between two looks at a reply that became another node's. */
+const POLL_MS = 250;
+
 export interface SettleOptions {
   readonly stores: Pick<Stores, 'chats' | 'messages'>;
   readonly context: Pick<ContextService, 'remember'>;
+  /** As in this node's leases. */
+  readonly nodeId: string;
   readonly logger: Logger;
 }
 
 /** Stores a reply's end and then tells it: what clients see as final is what the store holds. Never rejects. */
 export type Settle = (reply: LiveReply, end: ReplyEnd) => Promise<void>;
 
-export const createSettle = ({ stores, context, logger }: SettleOptions): Settle => {
+export const createSettle = ({ stores, context, nodeId, logger }: SettleOptions): Settle => {
   const log = logger.child('replies');
 
-  /** The end as it is in the store: ours, or that of whoever settled the reply before. Null when the reply was deleted. */
-  const storeOnce = async ({ ownerId, messageId }: LiveReply, end: ReplyEnd): Promise<SettledReply | null> => {
-    const stored = await stores.messages.settleReply(ownerId, messageId, end);
-    if (stored) return { message: stored.reply, chat: stored.chat };
-    const message = await stores.messages.findMessage(ownerId, messageId);
-    const chat = message && (await stores.chats.findChat(ownerId, message.chatId));
-    return message && chat && isFinal(message.status) ? { message, chat } : null;
+  /** The end that someone else gave the reply, or will: who took it over while this node did not show life. */
+  const endElsewhere = async ({ ownerId, messageId }: LiveReply): Promise<SettledReply | null> => {
+    for (;;) {
+      const message = await stores.messages.findMessage(ownerId, messageId);
+      const chat = message && (await stores.chats.findChat(ownerId, message.chatId));
+      if (!message || !chat) return null;
+      if (isFinal(message.status)) return { message, chat };
+      await delay(POLL_MS, undefined, { ref: false });
+    }
+  };
+
+  /** The end as it is in the store: ours, or someone else's. Null when the reply was deleted. */
+  const storeOnce = async (reply: LiveReply, end: ReplyEnd): Promise<SettledReply | null> => {
+    // One that is stopped while it waits has no lease yet.
+    const holder = reply.current().status === 'queued' ? undefined : nodeId;
+    const stored = await stores.messages.settleReply(reply.ownerId, reply.messageId, { ...end, nodeId: holder });
+    return stored ? { message: stored.reply, chat: stored.chat } : endElsewhere(reply);
   };
 
   const store = async (reply: LiveReply, end: ReplyEnd): Promise<SettledReply | null> => {

@@ -16,6 +16,8 @@ export interface QueuedTurn {
   readonly question: Message;
   /** Whether the store put it behind another reply of its chat. */
   readonly mustWait: boolean;
+  /** Whether another model may continue the reply when it breaks off; undefined: as configured. */
+  readonly continues?: boolean | undefined;
 }
 
 export interface TurnQueueOptions {

@@ -106,6 +106,24 @@ export const replyStoreContract = (open: () => Promise<Stores>): void => {
       expect(await stores.messages.reopenReply(ownerId, id, at(3_300))).toBeNull();
     });
 
+    test('of a pending reply whose lease has ended, makes it queued without a lease; once of 20 times', async () => {
+      const { reply } = await pending({ lease: { nodeId: 'node-1', until: at(1_000) } });
+      const { ownerId, id } = reply;
+      expect(await stores.messages.reopenReply(ownerId, id, at(1_000))).toBeNull();
+      const outcomes = await Promise.all(times(20, () => stores.messages.reopenReply(ownerId, id, at(1_001))));
+      const reopened = outcomes.filter((outcome) => outcome !== null);
+      expect(reopened).toEqual([{ ...reply, status: 'queued', lease: null, updatedAt: at(1_001), rev: reply.rev + 1 }]);
+      expect(await stores.messages.findMessage(ownerId, id)).toEqual(reopened[0]);
+      // Whoever had the lease asks no model any more.
+      expect(await stores.messages.startReply(ownerId, id, 'm', at(1_002))).toBe(false);
+    });
+
+    test('of a reply whose model is being asked, is null even after its lease', async () => {
+      const { reply } = await pending({ lease: { nodeId: 'node-1', until: at(1_000) } });
+      await stores.messages.startReply(reply.ownerId, reply.id, 'm', at(1));
+      expect(await stores.messages.reopenReply(reply.ownerId, reply.id, at(2_000))).toBeNull();
+    });
+
     test('of a reply that a model was asked for, that ended otherwise, or that is not there, is null', async () => {
       const asked = (await pending()).reply;
       await stores.messages.startReply(asked.ownerId, asked.id, 'm', at(1));
@@ -181,6 +199,20 @@ export const replyStoreContract = (open: () => Promise<Stores>): void => {
   });
 
   describe('settleReply', () => {
+    test('by a node, ends only a reply whose lease is that node’s, be it past its time', async () => {
+      const { reply } = await pending({ lease: { nodeId: 'node-1', until: at(1_000) } });
+      const { ownerId, id } = reply;
+      const settleAs = (nodeId: string) =>
+        stores.messages.settleReply(ownerId, id, replyEnd({ nodeId, at: at(5_000) }));
+      expect(await settleAs('node-2')).toBeNull();
+      await stores.messages.reopenReply(ownerId, id, at(2_000));
+      expect(await settleAs('node-1')).toBeNull();
+      await stores.messages.claimReply(ownerId, id, { nodeId: 'node-2', until: at(3_000) }, at(2_100));
+      expect(await settleAs('node-1')).toBeNull();
+      expect(await statusOf(ownerId, id)).toBe('pending');
+      expect((await settleAs('node-2'))?.reply).toMatchObject({ status: 'complete', lease: null });
+    });
+
     test('of a running reply, writes the end, drops lease and log, raises both revs', async () => {
       const { chat, reply } = await pending();
       const { ownerId } = reply;

@@ -1,6 +1,15 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { newId } from '../../../src/lib/ids.ts';
-import type { Chat, Login, Message, Ticket, User } from '../../../src/models/entities.ts';
+import type {
+  ApiKey,
+  AuditEvent,
+  Chat,
+  Login,
+  MailToken,
+  Message,
+  Ticket,
+  User,
+} from '../../../src/models/entities.ts';
 import type { NewTurn, ReplyEnd, Stores } from '../../../src/models/stores.ts';
 
 /** A time from which tests count, in whole milliseconds as both databases keep them. */
@@ -50,11 +59,49 @@ export const newLogin = (ownerId: string, changes: Partial<Login> = {}): Login =
 
 export const newHash = (): string => createHash('sha256').update(randomBytes(32)).digest('hex');
 
+export const newMailToken = (ownerId: string, changes: Partial<MailToken> = {}): MailToken => ({
+  kind: 'verify',
+  ownerId,
+  hash: newHash(),
+  email: 'ada@example.com',
+  expiresAt: at(30_000),
+  ...changes,
+});
+
 export const newTicket = (ownerId: string, changes: Partial<Ticket> = {}): Ticket => ({
   hash: newHash(),
   ownerId,
   loginId: null,
   expiresAt: at(30_000),
+  ...changes,
+});
+
+export const newApiKey = (ownerId: string, changes: Partial<ApiKey> = {}): ApiKey => ({
+  id: newId(),
+  ownerId,
+  name: 'A program',
+  hash: newHash(),
+  prefix: 'parley_sk_abcdef',
+  scopes: ['read'],
+  createdAt: at(0),
+  expiresAt: null,
+  lastUsedAt: null,
+  revokedAt: null,
+  ...changes,
+});
+
+export const newAuditEvent = (changes: Partial<AuditEvent> = {}): AuditEvent => ({
+  id: newId(),
+  at: at(0),
+  action: 'login.succeeded',
+  outcome: 'success',
+  actorId: null,
+  ownerId: null,
+  targetId: null,
+  ip: '203.0.113.7',
+  device: 'Firefox on Linux',
+  requestId: null,
+  details: null,
   ...changes,
 });
 

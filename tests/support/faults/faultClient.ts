@@ -8,12 +8,13 @@ import { createSocketDoor } from './socketDoor.ts';
 /** Milliseconds between two tries. */
 const RETRY_MS = 25;
 /** Far longer than any promise: a message whose reply is not there by then is stuck. */
-const STUCK_MS = 60_000;
+const STUCK_MS = 120_000;
 
 export interface FaultClientOptions {
   readonly door: DoorName;
   readonly token: string;
   readonly random: Random;
+  readonly repeats: number;
   readonly history: ClientHistory;
   readonly record: (entry: Entry) => void;
   /** Where to send the next try; resolves when something listens there. */
@@ -44,7 +45,7 @@ export interface FaultClient {
 }
 
 export const createFaultClient = (options: FaultClientOptions): FaultClient => {
-  const { door, token, random, history, record, target } = options;
+  const { door, token, random, repeats, history, record, target } = options;
   const socket = createSocketDoor(record);
   const attempts: Record<DoorName, Attempt> = { json: jsonAttempt, sse: sseAttempt, socket: socket.attempt };
 
@@ -56,7 +57,7 @@ export const createFaultClient = (options: FaultClientOptions): FaultClient => {
         const url = await target();
         connection = new AbortController();
         const either = AbortSignal.any([signal, connection.signal]);
-        await attempts[door]({ url, token, random, record, signal: either }, sending);
+        await attempts[door]({ url, token, random, repeats, record, signal: either }, sending);
       } catch (error) {
         if (error instanceof Refusal) throw error;
       }

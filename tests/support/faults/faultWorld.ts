@@ -22,6 +22,8 @@ export interface ClientOptions {
   readonly account: Account;
   /** Where each try goes; the default is the first node, whenever it is up. */
   readonly target?: () => Promise<string>;
+  /** How often it sends the same again after a broken connection, rather than to resume; the default is 0.3. */
+  readonly repeats?: number;
 }
 
 export interface Verdict extends Tally {
@@ -104,7 +106,7 @@ export const createFaultWorld = async (options: FaultWorldOptions): Promise<Faul
       accounts.push(account);
       return account;
     },
-    client: ({ door, account, target }) => {
+    client: ({ door, account, target, repeats = 0.3 }) => {
       const { history, record } = histories.open(`${door}-${String(clients.length)}`, account.name);
       const whenUp = async (): Promise<string> => {
         await first.whenUp();
@@ -115,6 +117,7 @@ export const createFaultWorld = async (options: FaultWorldOptions): Promise<Faul
         door,
         token: account.token,
         random: own,
+        repeats,
         history,
         record,
         target: target ?? whenUp,

@@ -8,6 +8,8 @@ export interface Door {
   readonly url: string;
   readonly token: string;
   readonly random: Random;
+  /** How often a client whose connection broke sends the same again instead of asking for the rest: 0 to 1. */
+  readonly repeats: number;
   readonly record: (entry: Entry) => void;
   /** Aborts the try: the connection is broken, or the wait is longer than any promise allows. */
   readonly signal: AbortSignal;
@@ -58,7 +60,7 @@ const follow = async (door: Door, sending: Sending, messageId: string): Promise<
 
 /** Over SSE: sends, and after a broken stream either resumes it or sends the same once more. */
 export const sseAttempt: Attempt = async (door, sending) => {
-  if (sending.ids && door.random.isTrue(0.7)) {
+  if (sending.ids && !door.random.isTrue(door.repeats)) {
     await follow(door, sending, sending.ids.messageId);
     return;
   }

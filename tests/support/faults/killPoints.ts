@@ -33,14 +33,23 @@ export const KILL_POINTS: readonly KillPoint[] = [
   // From here on the store says that a model may have been asked: it is never asked again.
   { name: 'startReply.after', atHit: 1, mayBeAcked: true, ends: ['interrupted'], calls: [0], text: 'none' },
   { name: 'upstream.firstToken', atHit: 1, mayBeAcked: true, ends: ['interrupted'], calls: [1], text: 'none' },
-  { name: 'upstream.midStream', atHit: 12, mayBeAcked: true, ends: ['interrupted'], calls: [1], text: 'part' },
-  { name: 'appendLog.before', atHit: 3, mayBeAcked: true, ends: ['interrupted'], calls: [1], text: 'part' },
-  { name: 'appendLog.during', atHit: 3, mayBeAcked: true, ends: ['interrupted'], calls: [1], text: 'part' },
-  { name: 'appendLog.after', atHit: 3, mayBeAcked: true, ends: ['interrupted'], calls: [1], text: 'part' },
+  { name: 'upstream.midStream', atHit: 40, mayBeAcked: true, ends: ['interrupted'], calls: [1], text: 'part' },
+  { name: 'appendLog.before', atHit: 2, mayBeAcked: true, ends: ['interrupted'], calls: [1], text: 'part' },
+  { name: 'appendLog.during', atHit: 2, mayBeAcked: true, ends: ['interrupted'], calls: [1], text: 'part' },
+  { name: 'appendLog.after', atHit: 2, mayBeAcked: true, ends: ['interrupted'], calls: [1], text: 'part' },
   { name: 'settleReply.before', atHit: 1, mayBeAcked: true, ends: ['interrupted'], calls: [1], text: 'part' },
   { name: 'settleReply.during', atHit: 1, mayBeAcked: true, ends: ANY_TEXT, calls: [1], text: 'part' },
   { name: 'settleReply.after', atHit: 1, mayBeAcked: true, ends: ['complete'], calls: [1], text: 'whole' },
 ];
+
+/** Where no model was asked yet. */
+const BEFORE_ASKING: ReadonlySet<FailpointName> = new Set([
+  'appendTurn.before',
+  'appendTurn.during',
+  'appendTurn.after',
+  'upstream.before',
+  'startReply.before',
+]);
 
 /** What one death at a point did, and what was wrong with that. */
 export interface PointResult {
@@ -78,25 +87,32 @@ const armed = ({ name, atHit }: KillPoint, isAfterAck: boolean, random: Random):
   return `${name}=${isAfterAck ? 'hang' : `kill:${delayMs}`}@${String(atHit)}`;
 };
 
+/** Words of each message: its reply takes about a second, so that even a slow database is asked to store some of it before its end. */
+const WORDS = 150;
+/** A machine that stands still for a second can let a reply pass a point that only comes in its midst. */
+const TRIES = 3;
+
 /**
  * Sends a message through a node that dies at the point; the client tries again until it has the whole reply from the
- * next process.
+ * next process. Null when the reply was over before the process came to the point.
  */
-export const dieAt = async (world: FaultWorld, account: Account, point: KillPoint): Promise<PointResult> => {
+const tryToDieAt = async (world: FaultWorld, account: Account, point: KillPoint): Promise<PointResult | null> => {
   const node = world.nodes[0]!;
   const door = world.random.pick(DOORS);
   // Whether a model is asked is decided after the ack: there the process must live until the client has it.
   const isAfterAck = point.name === 'upstream.before' && door === 'socket';
   await node.start({ PARLEY_FAILPOINTS: armed(point, isAfterAck, world.random) });
-  const client = world.client({ door, account });
-  const question = world.text(40);
+  // One that no model was asked for starts when the same is sent again; to resume it is to learn that it was interrupted.
+  const client = world.client({ door, account, ...(BEFORE_ASKING.has(point.name) ? { repeats: 1 } : {}) });
+  const question = world.text(WORDS);
   const sent = client.send(question);
   if (isAfterAck) {
     await world.histories.reach(world.histories.length + 1);
     await node.kill();
   }
-  await node.died();
+  const isReached = await Promise.race([node.died().then(() => true), sent.then(() => false)]);
   const problems = ackProblems(point, client.history.entries, isAfterAck);
+  await node.kill();
   await node.start();
   const outcome = await sent;
   client.close();
@@ -105,5 +121,25 @@ export const dieAt = async (world: FaultWorld, account: Account, point: KillPoin
   if (reply) problems.push(...problemsOf(point, question, { reply, calls }));
   else problems.push('there is no reply');
   await node.kill();
-  return { point: point.name, door, problems };
+  return isReached ? { point: point.name, door, problems } : null;
+};
+
+const dieAt = async (world: FaultWorld, account: Account, point: KillPoint): Promise<PointResult> => {
+  for (let attempt = 0; attempt < TRIES; attempt += 1) {
+    const result = await tryToDieAt(world, account, point);
+    if (result) return result;
+  }
+  return { point: point.name, door: 'json', problems: ['the point was never reached'] };
+};
+
+/** Dies at each of the points in turn, in one database. The node is up afterwards. */
+export const dieAtEach = async (world: FaultWorld, points: readonly KillPoint[]): Promise<PointResult[]> => {
+  const node = world.nodes[0]!;
+  await node.start();
+  const account = await world.signUp();
+  await node.stop();
+  const results: PointResult[] = [];
+  for (const point of points) results.push(await dieAt(world, account, point));
+  await node.start();
+  return results;
 };

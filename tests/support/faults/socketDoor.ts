@@ -5,6 +5,8 @@ import { toError, type Sending } from './sending.ts';
 
 /** What one wait for an ack may take. */
 const ACK_MS = 30_000;
+/** socket.io-client does not notice a connection that is cut within its handshake, but for its own limit of 20 s. */
+const CONNECT_MS = 2_000;
 
 export interface SocketDoor {
   readonly attempt: Attempt;
@@ -16,6 +18,36 @@ interface Delta {
   readonly offset: number;
   readonly text: string;
 }
+
+interface Ack {
+  readonly ok: boolean;
+  readonly error?: { readonly code: string };
+  readonly chatId: string;
+  readonly userMessageId: string;
+  readonly messageId: string;
+  readonly duplicate: boolean;
+}
+
+/**
+ * Emits and handles the ack within its callback. A promise would be a trap: when ack and events come in one packet, the
+ * events are handled before whoever awaits the ack knows the ids.
+ */
+const emit = (
+  socket: Socket,
+  [name, payload]: readonly [name: string, payload: unknown],
+  onAck: (ack: Ack) => void,
+): Promise<Ack> =>
+  new Promise((resolve, reject) => {
+    socket.timeout(ACK_MS).emit(name, payload, (error: Error | null, ack: Ack) => {
+      const failure = error ?? (ack.ok ? null : toError(ack.error));
+      if (failure) {
+        reject(failure);
+        return;
+      }
+      onAck(ack);
+      resolve(ack);
+    });
+  });
 
 /** A socket that is connected anew for every try that needs it, as after a reload: nothing is kept but what the client holds. */
 export const createSocketDoor = (record: (entry: Entry) => void): SocketDoor => {
@@ -31,12 +63,14 @@ export const createSocketDoor = (record: (entry: Entry) => void): SocketDoor => 
     const asked = socket;
     if (asking === asked || !current?.ids || !asked) return;
     asking = asked;
+    const done = (): void => {
+      if (asking === asked) asking = null;
+    };
     try {
       const payload = { messageId: current.ids.messageId, offset: current.held.length };
-      const ack = await asked.timeout(ACK_MS).emitWithAck('chat:resume', payload);
-      if (!ack.ok) throw toError(ack.error);
+      await emit(asked, ['chat:resume', payload], done);
     } finally {
-      if (asking === asked) asking = null;
+      done();
     }
   };
   /** A hole closes by asking again; if that is lost too, the next try asks. */
@@ -65,7 +99,7 @@ export const createSocketDoor = (record: (entry: Entry) => void): SocketDoor => 
       auth: { token: door.token },
       forceNew: true,
       reconnection: false,
-      timeout: ACK_MS,
+      timeout: CONNECT_MS,
     });
     socket = made;
     listen(made);
@@ -86,13 +120,11 @@ export const createSocketDoor = (record: (entry: Entry) => void): SocketDoor => 
 
   /** Sends, or sends the same once more, or asks for the rest. */
   const ask = async (open: Socket, door: Door, sending: Sending): Promise<void> => {
-    if (sending.ids !== null && door.random.isTrue(0.7)) {
+    if (sending.ids !== null && !door.random.isTrue(door.repeats)) {
       await resume();
       return;
     }
-    const ack = await open.timeout(ACK_MS).emitWithAck('chat:send', sending.body);
-    if (!ack.ok) throw toError(ack.error);
-    sending.onAck(ack);
+    const ack = await emit(open, ['chat:send', sending.body], (ids) => sending.onAck(ids));
     if (ack.duplicate) await resume();
   };
 

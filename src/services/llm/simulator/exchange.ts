@@ -1,36 +1,81 @@
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import { countTokens, splitWords, type SimulatedMessage } from './text.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Account } from './account.ts';
+import { measure, newTally, usageView, type Tally } from './books.ts';
+import type { ModelSettings } from './catalogue.ts';
+import type { SimulatedRequest } from './request.ts';
+import { splitWords } from './text.ts';
+import type { Pace, Timings } from './timing.ts';
+import { createWholeWire } from './wholeWire.ts';
+import { createStreamWire, type Framing } from './wire.ts';
 
-/** The question, as the simulator understood it. */
-export interface SimulatedRequest {
-  readonly model: string;
-  readonly messages: readonly SimulatedMessage[];
-  readonly maxTokens: number | null;
+export interface ToolDelta {
+  readonly index: number;
+  readonly id?: string;
+  readonly type?: 'function';
+  readonly function: { readonly name?: string; readonly arguments: string };
 }
+
+/** What one chunk adds. */
+export interface Delta {
+  readonly role?: 'assistant';
+  readonly content?: string | null;
+  readonly reasoning?: string;
+  readonly tool_calls?: readonly ToolDelta[];
+}
+
+export interface Choice {
+  readonly delta: Delta;
+  readonly finish_reason?: string;
+  readonly native_finish_reason?: string;
+}
+
+/** What modes know about the simulator they play in. */
+export interface Stage {
+  /** Milliseconds since the epoch, by the simulator's clock. */
+  now(): number;
+  readonly timings: Timings;
+  readonly account: Account;
+  /** Closes the port for so long: who connects meanwhile is refused. */
+  closePort(ms: number): void;
+}
+
+/** `new`: no choice, as OpenRouter sends it; `bare`: nor an id; `old`: one empty choice, as before March 2026. */
+export type UsageShape = 'new' | 'bare' | 'old';
 
 /** One call while it is answered: what a mode may do with it. */
 export interface Exchange {
   readonly request: SimulatedRequest;
+  readonly settings: ModelSettings;
+  readonly stage: Stage;
+  readonly tally: Tally;
   /** Answers with a status and a JSON body, as OpenRouter does when it refuses. */
   json(status: number, body: unknown, headers?: Readonly<Record<string, string>>): void;
-  /** Starts an event stream. Everything below needs it. */
+  /** Starts the answer. Everything below needs it. */
   open(): void;
-  /** A text as it is; resolves when it was handed to the socket or the client is gone. */
+  /** A text of the event stream as it is; resolves when it was handed to the socket or the client is gone. */
   write(raw: string): Promise<void>;
-  chunk(choice: Readonly<Record<string, unknown>>, rest?: Readonly<Record<string, unknown>>): Promise<void>;
-  /** A text, word by word, one chunk each. */
+  /** An event without the usual fields. */
+  frame(body: Readonly<Record<string, unknown>>, eventName?: string): Promise<void>;
+  chunk(choice: Choice, rest?: Readonly<Record<string, unknown>>): Promise<void>;
+  /** A text, word by word, at the model's pace. */
   say(text: string): Promise<void>;
   finish(reason?: string): Promise<void>;
-  usage(): Promise<void>;
+  usage(shape?: UsageShape): Promise<void>;
   /** `[DONE]`, and the end of the answer. */
   done(): Promise<void>;
   end(): void;
-  /** Breaks the connection without an end. */
+  /** Breaks the connection without an end (RST). */
   reset(): void;
+  /** Ends the connection without the end of the answer (FIN). */
+  hangUp(): void;
+  /** A piece of an HTTP chunk whose rest never comes; nothing where no stream runs. */
+  writeTornChunk(text: string): void;
   /** Says nothing more until the client goes away. */
   stall(): Promise<void>;
+  /** So long that a client has read what was written: RST throws away what it has not. */
+  linger(): Promise<void>;
+  /** @param ms before the simulator's time scale */
   wait(ms: number): Promise<void>;
   readonly isGone: boolean;
   readonly goneSignal: AbortSignal;
@@ -38,35 +83,18 @@ export interface Exchange {
 
 export interface ExchangeOptions {
   readonly request: SimulatedRequest;
+  readonly settings: ModelSettings;
+  readonly stage: Stage;
   readonly id: string;
-  readonly tokenDelayMs: number;
-  /** US dollars per token that the books show. */
-  readonly usdPerToken: number;
-  readonly lineEnd: '\n' | '\r\n';
-  /** Whether every byte is a packet of its own. */
-  readonly isByteByByte: boolean;
+  readonly pace: Pace;
+  readonly framing: Framing;
+  /** 0.1: waits of modes take a tenth. */
+  readonly scale: number;
+  /** The first token was handed to the socket. */
+  readonly onFirstToken: () => void;
 }
 
-interface Said {
-  text: string;
-  reasoning: string;
-}
-
-const usageOf = ({ request, usdPerToken }: ExchangeOptions, said: Said): Readonly<Record<string, unknown>> => {
-  const promptTokens = request.messages.reduce((sum, { content }) => sum + countTokens(content), 0);
-  const reasoningTokens = countTokens(said.reasoning);
-  const completionTokens = countTokens(said.text) + reasoningTokens;
-  const totalTokens = promptTokens + completionTokens;
-  return {
-    prompt_tokens: promptTokens,
-    completion_tokens: completionTokens,
-    total_tokens: totalTokens,
-    cost: totalTokens * usdPerToken,
-    is_byok: false,
-    prompt_tokens_details: { cached_tokens: 0 },
-    completion_tokens_details: { reasoning_tokens: reasoningTokens },
-  };
-};
+const LINGER_MS = 20;
 
 /** Aborted when the client is gone, or the answer was sent. */
 const signalOf = (res: ServerResponse): AbortSignal => {
@@ -76,82 +104,117 @@ const signalOf = (res: ServerResponse): AbortSignal => {
 };
 
 /** Resolves early, never rejects, when the signal is aborted. */
-const pause = (ms: number, signal: AbortSignal): Promise<void> =>
-  sleep(ms, undefined, { signal }).catch(() => undefined);
+const pause = async (ms: number, signal: AbortSignal): Promise<void> => {
+  if (ms > 0) await sleep(ms, undefined, { signal }).catch(() => undefined);
+};
 
-const HEADERS = { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-cache' } as const;
+const remember = (tally: Tally, { delta, finish_reason: reason }: Choice): void => {
+  tally.text += delta.content ?? '';
+  tally.reasoning += delta.reasoning ?? '';
+  for (const call of delta.tool_calls ?? []) tally.toolArguments += call.function.arguments;
+  tally.finishReason ??= reason ?? null;
+};
+
+/** Words in groups of so many. */
+const grouped = (words: readonly string[], size: number): readonly string[] =>
+  size === 1
+    ? words
+    : Array.from({ length: Math.ceil(words.length / size) }, (_, index) =>
+        words.slice(index * size, (index + 1) * size).join(''),
+      );
+
+const scaled = ({ byteGapMs, ...framing }: Framing, scale: number): Framing =>
+  byteGapMs === undefined ? framing : { ...framing, byteGapMs: byteGapMs * scale };
+
+/** What every chunk begins with. */
+const headOf = ({ request, settings, stage, id }: ExchangeOptions) => ({
+  id,
+  provider: settings.provider,
+  model: request.model,
+  object: request.stream ? 'chat.completion.chunk' : 'chat.completion',
+  created: Math.floor(stage.now() / 1000),
+});
 
 /**
- * Speaks OpenRouter's stream to one response: the frames of openrouter.ai/docs, "Streaming", with `provider` and `gen-`
- * ids, the usage after the finish reason, in a chunk without a choice.
+ * Speaks OpenRouter's answer to one request: the frames of openrouter.ai/docs, "Streaming", with `provider` and `gen-`
+ * ids, the usage after the finish reason, in a chunk without a choice; or one `chat.completion` where no stream is wanted.
  */
 export const createExchange = (res: ServerResponse, options: ExchangeOptions): Exchange => {
-  const { request, id, tokenDelayMs, lineEnd } = options;
+  const { request, settings, stage, pace, scale } = options;
   const goneSignal = signalOf(res);
-  const said: Said = { text: '', reasoning: '' };
-  const head = { id, provider: 'Parley simulator', model: request.model, object: 'chat.completion.chunk' } as const;
-  const created = Math.floor(Date.now() / 1000);
+  const tally = newTally();
+  const wireOptions = { generationId: options.id, goneSignal };
+  const wire = request.stream
+    ? createStreamWire(res, scaled(options.framing, scale), wireOptions)
+    : createWholeWire(res, wireOptions);
+  const head = headOf(options);
+  let hasSpoken = false;
 
-  const send = async (bytes: Buffer): Promise<void> => {
-    if (res.destroyed || res.write(bytes)) return;
-    await once(res, 'drain', { signal: goneSignal }).catch(() => undefined);
-  };
-  const write = async (raw: string): Promise<void> => {
-    const bytes = Buffer.from(raw);
-    if (!options.isByteByByte) return send(bytes);
-    for (let at = 0; at < bytes.length; at += 1) {
-      await send(bytes.subarray(at, at + 1));
-      await nextTurn();
-    }
-  };
-  const frame = (body: unknown): Promise<void> => write(`data: ${JSON.stringify(body)}${lineEnd}${lineEnd}`);
-  const remember = (choice: Readonly<Record<string, unknown>>): void => {
-    const { delta } = choice;
-    if (typeof delta !== 'object' || delta === null) return;
-    if ('content' in delta) said.text += String(delta.content);
-    if ('reasoning' in delta) said.reasoning += String(delta.reasoning);
+  /** The wait before the first token, once. */
+  const firstToken = async (): Promise<void> => {
+    if (hasSpoken) return;
+    hasSpoken = true;
+    await pause(pace.firstTokenMs, goneSignal);
+    options.onFirstToken();
   };
   const chunk: Exchange['chunk'] = (choice, rest = {}) => {
-    remember(choice);
-    return frame({ ...head, created, choices: [{ index: 0, finish_reason: null, ...choice }], ...rest });
+    remember(tally, choice);
+    return wire.frame({ ...head, choices: [{ index: 0, finish_reason: null, ...choice }], ...rest });
+  };
+  const say = async (text: string): Promise<void> => {
+    tally.planned = tally.text + text;
+    await firstToken();
+    for (const words of grouped(splitWords(text), pace.wordsPerChunk)) {
+      if (goneSignal.aborted) return;
+      await chunk({ delta: { role: 'assistant', content: words } });
+      await pause(pace.nextDelayMs(), goneSignal);
+    }
+  };
+  const usage = (shape: UsageShape = 'new'): Promise<void> => {
+    const body = { usage: usageView(measure({ request, settings, tally })) };
+    if (shape === 'bare') return wire.frame({ object: head.object, choices: [], ...body });
+    const choices =
+      shape === 'old' ? [{ index: 0, delta: { role: 'assistant', content: '' }, finish_reason: null }] : [];
+    return wire.frame({ ...head, choices, ...body });
   };
 
   return {
     request,
+    settings,
+    stage,
+    tally,
     goneSignal,
     get isGone() {
       return goneSignal.aborted;
     },
     json: (status, body, headers = {}) => {
+      tally.isFailed = true;
       res.writeHead(status, { 'Content-Type': 'application/json', ...headers });
       res.end(typeof body === 'string' ? body : JSON.stringify(body));
     },
-    open: () => {
-      res.writeHead(200, { ...HEADERS, 'X-Generation-Id': id });
-      res.flushHeaders();
-    },
-    write,
+    open: () => wire.open(),
+    write: (raw) => wire.raw(raw),
+    frame: (body, eventName) => wire.frame(body, eventName),
     chunk,
-    say: async (text) => {
-      for (const word of splitWords(text)) {
-        if (goneSignal.aborted) return;
-        await chunk({ delta: { role: 'assistant', content: word } });
-        if (tokenDelayMs > 0) await pause(tokenDelayMs, goneSignal);
-      }
-    },
+    say,
     finish: (reason = 'stop') =>
       chunk({ delta: { role: 'assistant', content: '' }, finish_reason: reason, native_finish_reason: reason }),
-    usage: () => frame({ ...head, created, choices: [], usage: usageOf(options, said) }),
+    usage,
     done: async () => {
-      await write(`data: [DONE]${lineEnd}${lineEnd}`);
-      res.end();
+      await wire.raw(`data: [DONE]${options.framing.lineEnd ?? '\n'}${options.framing.lineEnd ?? '\n'}`);
+      wire.end();
     },
-    end: () => void res.end(),
+    end: () => wire.end(),
     reset: () => void res.socket?.resetAndDestroy(),
+    hangUp: () => void res.socket?.end(),
+    writeTornChunk: (text) => {
+      if (res.headersSent) res.socket?.write(`${(text.length * 2).toString(16)}\r\n${text}`);
+    },
     stall: async () => {
       if (goneSignal.aborted) return;
       await new Promise<void>((resolve) => goneSignal.addEventListener('abort', () => resolve(), { once: true }));
     },
-    wait: (ms) => pause(ms, goneSignal),
+    linger: () => pause(LINGER_MS, goneSignal),
+    wait: (ms) => pause(ms * scale, goneSignal),
   };
 };

@@ -1,0 +1,170 @@
+import { createHash } from 'node:crypto';
+import type { Request, Response } from 'express';
+import { AppError } from '../lib/errors.ts';
+import { createEventWriter } from '../lib/eventWriter.ts';
+import { newId } from '../lib/ids.ts';
+import type { Logger } from '../lib/logger.ts';
+import { actorOf } from '../middleware/request.ts';
+import type { OpenAiError } from '../schemas/openai.errors.ts';
+import { readCompletion, type CompletionBody, type CompletionMessage } from '../schemas/openai.schemas.ts';
+import { toCompletionView, toDataFrame, toOpenAiModelView, type AnswerHead } from '../schemas/openai.views.ts';
+import type { CompletionRequest, CompletionService } from '../services/completions/index.ts';
+import type { LlmRouter } from '../services/llm/index.ts';
+import { createCollector } from './openai.collect.ts';
+import { toCompletionFailure } from './openai.failure.ts';
+import { createProgress } from './openai.progress.ts';
+import { createChunkStream } from './openai.stream.ts';
+import { admitStream, type StreamGate } from './replyStream.ts';
+
+export interface OpenAiControllerOptions {
+  readonly completions: CompletionService;
+  readonly router: Pick<LlmRouter, 'models' | 'hasModel'>;
+  readonly gate: StreamGate;
+  /** Aborted when the server shuts down and open answers must end. */
+  readonly closing: AbortSignal;
+  /** Milliseconds of silence after which a stream shows life. */
+  readonly heartbeatMs: number;
+  readonly logger: Logger;
+}
+
+/** Milliseconds until a client that takes nothing is dropped. */
+const STALL_MS = 60_000;
+/** Models of the router's own: it chooses. */
+const VIRTUAL_MODELS = ['auto', 'auto:fast', 'auto:cheap'] as const;
+/** Messages, and characters of each, that tell one conversation from another: its beginning is in each of its requests. */
+const OPENING_MESSAGES = 2;
+const OPENING_CHARS = 4_096;
+/** Why a call is ended whose client has left; made once, because making an error costs as much as ten tokens. */
+const CLIENT_GONE = new Error('the client is gone');
+
+/** Open WebUI names its chats in this header. */
+const chatHeaderOf = (req: Request): string | null => req.get('X-OpenWebUI-Chat-Id') ?? null;
+
+const textIn = (part: unknown): unknown =>
+  typeof part === 'object' && part !== null && 'text' in part ? part.text : null;
+
+/** The beginning of a message's text; pictures are too long to look at. */
+const openingOf = ({ content }: CompletionMessage): string => {
+  const texts: unknown[] = Array.isArray(content) ? content.map((part: unknown) => textIn(part)) : [content];
+  return texts
+    .filter((text) => typeof text === 'string')
+    .join('\n')
+    .slice(0, OPENING_CHARS);
+};
+
+/** Aborted when the client leaves before its answer is complete, or the server must end its answers. */
+const unwantedSignal = (res: Response, closing: AbortSignal): AbortSignal => {
+  const gone = new AbortController();
+  res.once('close', () => {
+    if (!res.writableFinished) gone.abort(CLIENT_GONE);
+  });
+  return AbortSignal.any([gone.signal, closing]);
+};
+
+/** One name for all requests of a conversation and one owner: what the client calls it, or else how it began. */
+const conversationOf = (ownerId: string, named: string | null, messages: readonly CompletionMessage[]): string => {
+  const opening = (): string => messages.slice(0, OPENING_MESSAGES).map(openingOf).join('\0');
+  return createHash('sha256')
+    .update(`${ownerId}\n${named ?? opening()}`)
+    .digest('base64url');
+};
+
+const newHead = (): AnswerHead => ({
+  id: `chatcmpl-${newId().replaceAll('-', '')}`,
+  created: Math.floor(Date.now() / 1000),
+});
+
+const startOf = (res: Response): number => {
+  const startedAt: unknown = res.locals.startedAt;
+  return typeof startedAt === 'number' ? startedAt : performance.now();
+};
+
+interface Exchange {
+  readonly request: CompletionRequest;
+  readonly includesUsage: boolean;
+  readonly req: Request;
+  readonly res: Response;
+}
+
+/** The door that OpenAI's SDKs fit: `/v1`. */
+export const createOpenAiController = (options: OpenAiControllerOptions) => {
+  const { completions, router, gate, closing, heartbeatMs } = options;
+  const log = options.logger.child('openai');
+  const startedAt = Date.now();
+
+  const modelIds = (): string[] => [...VIRTUAL_MODELS, ...router.models().map(({ id }) => id)];
+
+  /** What is cut because the server ends must not look like a defect of it. */
+  const explain = (error: unknown, attempts: number): OpenAiError =>
+    toCompletionFailure(closing.aborted ? new AppError('SHUTTING_DOWN', { cause: error }) : error, attempts);
+
+  const stream = async ({ request, includesUsage, req, res }: Exchange): Promise<void> => {
+    admitStream(gate, req, res);
+    const progress = createProgress(startOf(res));
+    const signal = unwantedSignal(res, closing);
+    const onStalled = (): void => {
+      res.locals.cut = 'stalled';
+    };
+    const headers = (): ReturnType<typeof progress.headers> => progress.headers();
+    const writer = createEventWriter(res, { signal, heartbeatMs, stallMs: STALL_MS, headers, onStalled });
+    const take = createChunkStream({ head: newHead(), includesUsage, writer, progress });
+    try {
+      await completions.run(actorOf(req), request, { signal, take });
+    } catch (error) {
+      if (res.destroyed) return;
+      const failure = explain(error, progress.attempts);
+      if (!writer.isOpen) throw failure;
+      if (failure.status === 500) log.error('completion failed', { requestId: req.id, err: error });
+      // Without an event name, which SDKs overlook, and without `[DONE]`: it is no end.
+      writer.end(toDataFrame(failure.body));
+    }
+  };
+
+  const answer = async ({ request, req, res }: Exchange): Promise<void> => {
+    const actor = actorOf(req);
+    res.once(
+      'close',
+      gate.loginEnds.onEnd(actor, () => res.destroy()),
+    );
+    const progress = createProgress(startOf(res));
+    const collector = createCollector();
+    // There is nothing to send before the end, however long it takes; the timeouts of the models bound it.
+    res.setTimeout(0);
+    try {
+      await completions.run(actor, request, {
+        signal: unwantedSignal(res, closing),
+        take: (part) => {
+          if (part.type === 'model') progress.asked(part.model);
+          collector.add(part);
+          return undefined;
+        },
+      });
+    } catch (error) {
+      if (res.destroyed) return;
+      throw explain(error, progress.attempts);
+    } finally {
+      if (!res.destroyed) res.setTimeout(STALL_MS);
+    }
+    progress.answered();
+    res.set(progress.headers()).json(toCompletionView(newHead(), collector.whole(progress.model ?? request.model)));
+  };
+
+  return {
+    createCompletion: async (body: CompletionBody, req: Request, res: Response): Promise<void> => {
+      const { isStream, includesUsage, conversation: named, ...fields } = readCompletion(body);
+      const conversation = conversationOf(actorOf(req).ownerId, named ?? chatHeaderOf(req), fields.messages);
+      const exchange = { request: { ...fields, conversation }, includesUsage, req, res };
+      await (isStream ? stream(exchange) : answer(exchange));
+    },
+    listModels: (_req: Request, res: Response): void => {
+      res.json({ object: 'list', data: modelIds().map((id) => toOpenAiModelView(id, startedAt)) });
+    },
+    getModel: (req: Request, res: Response): void => {
+      const id = [req.params.id].flat().join('/');
+      if (!modelIds().includes(id)) throw new AppError('MODEL_NOT_AVAILABLE');
+      res.json(toOpenAiModelView(id, startedAt));
+    },
+  };
+};
+
+export type OpenAiController = ReturnType<typeof createOpenAiController>;

@@ -1,0 +1,90 @@
+import { AppError } from '../../lib/errors.ts';
+import { createReadTick } from '../llm/index.ts';
+import type { LlmRouter, RoutedPart } from '../llm/router.types.ts';
+import type { UsageService } from '../usage/index.ts';
+import type { CompletionService } from './completions.types.ts';
+import { promptUnitsOf } from './promptUnits.ts';
+
+export type { CompletionRequest, CompletionService, CompletionSink } from './completions.types.ts';
+
+/** UTF-16 units that an answer may have; a model that does not stop is stopped there. */
+const MAX_ANSWER_UNITS = 4 * 1024 * 1024;
+/** What a client is told to wait when the server goes down: another node, or the same one, is there about then. */
+const RESTART_MS = 1000;
+
+export interface CompletionsOptions {
+  readonly router: Pick<LlmRouter, 'stream' | 'hasModel'>;
+  readonly usage: Pick<UsageService, 'openCompletion'>;
+  /** The longest answer in tokens, whatever the client wants. */
+  readonly maxOutputTokens: number;
+  readonly isClosing: () => boolean;
+}
+
+const shuttingDown = (): AppError => new AppError('SHUTTING_DOWN', { retryAfterMs: RESTART_MS });
+
+/** What a part adds to the text of an answer; tool calls are bounded by the tokens that they are made of. */
+const textOf = (part: RoutedPart): string => (part.type === 'delta' || part.type === 'reasoning' ? part.text : '');
+
+/** Everything that runs, so that the end of the server can wait for it. */
+const createRunning = () => {
+  const running = new Set<AbortController>();
+  let onIdle: (() => void) | null = null;
+  return {
+    enter: (): AbortController => {
+      const stop = new AbortController();
+      running.add(stop);
+      return stop;
+    },
+    leave: (stop: AbortController): void => {
+      running.delete(stop);
+      if (running.size === 0) onIdle?.();
+    },
+    close: async (graceMs: number): Promise<void> => {
+      if (running.size === 0) return;
+      const idle = new Promise<void>((resolve) => {
+        onIdle = resolve;
+      });
+      const late = setTimeout(() => {
+        for (const stop of running) stop.abort(shuttingDown());
+      }, graceMs);
+      await idle;
+      clearTimeout(late);
+    },
+  };
+};
+
+export const createCompletions = (options: CompletionsOptions): CompletionService => {
+  const { router, usage, maxOutputTokens } = options;
+  const running = createRunning();
+  const pace = createReadTick();
+
+  const run: CompletionService['run'] = async (actor, request, sink) => {
+    if (options.isClosing()) throw shuttingDown();
+    if (!router.hasModel(request.model)) throw new AppError('MODEL_NOT_AVAILABLE');
+    const maxTokens = Math.min(request.maxTokens ?? maxOutputTokens, maxOutputTokens);
+    const stop = running.enter();
+    try {
+      const booked = await usage.openCompletion(actor, { promptUnits: promptUnitsOf(request.messages), maxTokens });
+      try {
+        const signal = AbortSignal.any([sink.signal, stop.signal]);
+        const { model, messages, temperature, extra, conversation } = request;
+        const routed = { model, chatId: conversation, messages, temperature, maxTokens, extra, pace };
+        let units = 0;
+        for await (const part of router.stream({ ...routed, onAttempt: booked.onAttempt }, signal)) {
+          const text = textOf(part);
+          units += text.length;
+          if (text !== '') booked.answered(text);
+          if (units > MAX_ANSWER_UNITS) throw new AppError('LLM_FAILED', { detail: 'The answer had no end' });
+          const full = sink.take(part);
+          if (full) await full;
+        }
+      } finally {
+        booked.close();
+      }
+    } finally {
+      running.leave(stop);
+    }
+  };
+
+  return { run, close: (graceMs) => running.close(graceMs) };
+};

@@ -1,0 +1,73 @@
+/** One mail as text; the address is chosen by who sends it. */
+export interface Letter {
+  readonly subject: string;
+  readonly text: string;
+}
+
+/** What every letter may speak of. No address, IP or password: a mailbox may be the wrong one. */
+interface About {
+  /** The address that users know, such as `chat.example.com`. */
+  readonly site: string;
+  readonly username: string;
+}
+
+interface WithLink extends About {
+  readonly link: string;
+}
+
+const letter = ({ site, username }: About, subject: string, ...paragraphs: readonly string[]): Letter => ({
+  subject: `${subject} - ${site}`,
+  text: [`Hello ${username},`, ...paragraphs, `This mail was sent by ${site}. Nobody reads answers to it.`, ''].join(
+    '\n\n',
+  ),
+});
+
+const NOT_YOU = 'If this was not you, set a new password now, by "forgot password" if you cannot log in,';
+
+/** Every mail that is sent, in plain text. */
+export const LETTERS = {
+  verifyEmail: (about: WithLink): Letter =>
+    letter(
+      about,
+      'Verify your e-mail address',
+      'follow this link to verify that this address is yours:',
+      about.link,
+      'It is good once, for 24 hours. If you did not make an account, ignore this mail.',
+    ),
+  addressInUse: (about: About): Letter =>
+    letter(
+      about,
+      'You already have an account',
+      'somebody, perhaps you, tried to make an account with this address. You have one already: log in, or use "forgot password".',
+      'If it was not you, there is nothing to do: no account was made and nobody was told that you have one.',
+    ),
+  resetPassword: (about: WithLink): Letter =>
+    letter(
+      about,
+      'Set a new password',
+      'follow this link to set a new password:',
+      about.link,
+      'It is good once, for 30 minutes, and ends every login. If you did not ask for it, ignore this mail: your password stays as it is.',
+    ),
+  passwordChanged: (about: About): Letter =>
+    letter(
+      about,
+      'Your password was changed',
+      'the password of your account was changed just now, and other devices were signed out.',
+      `${NOT_YOU} and look through your API keys.`,
+    ),
+  emailChanged: (about: About): Letter =>
+    letter(
+      about,
+      'Your e-mail address was changed',
+      'the e-mail address of your account was changed just now. This one belongs to it no more.',
+      'If this was not you, write to the people who run the service at once.',
+    ),
+  newLogin: (about: About & { readonly device: string; readonly at: Date }): Letter =>
+    letter(
+      about,
+      'New login',
+      `somebody logged in to your account from a device that was not seen before: ${about.device}, ${about.at.toISOString()}.`,
+      `If it was you, there is nothing to do. ${NOT_YOU} and sign out devices that you do not know.`,
+    ),
+} as const;
