@@ -82,7 +82,7 @@ test('an answer that is never resumed is closed upstream when it is aborted', as
   expect(attempt.abortedAt).not.toBeNull();
 });
 
-test('sixty replies at once, which are read in ticks, are told without a gap as they are stored', async () => {
+test('sixty replies at once are told without a gap, as they are stored', async () => {
   const world = await startWorld({ models: ['sim/words:120'], tokenDelayMs: 3 });
   try {
     const users = await Promise.all([world.signUp(), world.signUp()]);

@@ -40,9 +40,9 @@ const splitter = (take: (message: Buffer) => void) => {
   };
 };
 
-const HOST = /^mongodb:\/\/([^/?@,:]+):(\d+)\/([^?]+)$/;
+const HOST = /^mongodb:\/\/([^/?@,:]+):(\d+)\/([^?]+?)(?:\?socketTimeoutMS=\d+)?$/;
 
-/** Whether a proxy can stand in front of this server: one host, no credentials, no options. */
+/** Whether a proxy can stand in front of this server: one host, no credentials, no options but the tests' own patience. */
 export const canProxy = (uri: string): boolean => HOST.test(uri);
 
 /** @param uri of a database on one server (`canProxy`) */

@@ -57,7 +57,7 @@ export interface HttpFetch {
   readonly fetch: Fetch;
   /**
    * Posts JSON; resolves with a 2xx answer whose body is unread. The one call that every message makes, without what the
-   * SDK does around it: half a millisecond each (docs/decisions/2026-11-21-router.md).
+   * SDK does around it (docs/decisions/2026-11-21-speed.md).
    * @throws HttpStatusError; ProviderError `timeout` without a connection in time; the socket's error
    */
   post(url: URL, sent: Posted): Promise<IncomingMessage>;

@@ -25,8 +25,7 @@ export interface LlmRequest {
 }
 
 /**
- * Lets an answer be read at the pace at which its text is used, so that many tokens cost one read and one wake-up: where
- * text is stored and shown in ticks, reading each token by itself earns nothing.
+ * Lets an answer be taken at the pace at which its text is used: what came in between is handed on together.
  */
 export interface ReadPace {
   /** Asked after each read behind the first text; true: the answer is left unread until `resume` is called. */

@@ -74,7 +74,6 @@ const createDelayedReplyLog = (options: DelayedLogOptions): ReplyLog => {
   const store = createDelayedStore(options);
   const shown = createReplyLog(store, options.logger);
   return {
-    pace: shown.pace,
     add: (reply) => shown.add(reply),
     remove: (reply) => {
       shown.remove(reply);

@@ -133,7 +133,6 @@ export const createGenerate = (options: GenerateOptions): Generate => {
         model,
         chatId: chat.id,
         messages: window,
-        pace: replyLog.pace,
         onAttempt: usage.recorder(booked(reply, window)),
         ...(continues === undefined ? {} : { continues }),
       },

@@ -1,6 +1,5 @@
 import type { Logger } from '../../lib/logger.ts';
 import type { LogEntry, MessageStore } from '../../models/stores.ts';
-import type { ReadPace } from '../llm/provider.ts';
 import type { LiveReply } from './liveReply.ts';
 
 /** Milliseconds between two writes: about what one frame of a screen shows, and several tokens of a fast model. */
@@ -11,8 +10,6 @@ const TICK_MS = 20;
  */
 const TICK_MS_PER_REPLY = 0.3;
 const MAX_TICK_MS = 50;
-/** From this tick on, which some twenty replies make, models are read once a tick. */
-const PACED_TICK_MS = 26;
 /** Milliseconds until the next try when the database did not take a write. */
 const RETRY_MS = 250;
 
@@ -27,11 +24,6 @@ export interface ReplyLog {
   add(reply: LiveReply): void;
   /** The reply is settled or gone: what it had left is of no use any more. */
   remove(reply: LiveReply): void;
-  /**
-   * When many replies run, their models are read once a tick, right before its write: a token that came earlier would
-   * only wait here. The first text of a reply never waits for a tick, and nor does any with few replies.
-   */
-  readonly pace: ReadPace;
   /** Stops the timer. */
   close(): void;
 }
@@ -48,8 +40,6 @@ export const createReplyLog = (messages: Pick<MessageStore, 'appendLog'>, logger
   const urgent = new Set<LiveReply>();
   /** Replies whose first text is stored. */
   const begun = new WeakSet<LiveReply>();
-  /** What reads on, with the next tick, each of the answers that are left unread. */
-  let held: (() => void)[] = [];
   let isWriting = false;
   let isClosed = false;
   let tickedAt = 0;
@@ -61,13 +51,7 @@ export const createReplyLog = (messages: Pick<MessageStore, 'appendLog'>, logger
   const dueInMs = (): number => {
     if (unconfirmed) return RETRY_MS;
     if (urgent.size > 0) return 0;
-    return waiting.size + held.length === 0 ? Infinity : Math.max(0, tickedAt + tickMs - performance.now());
-  };
-
-  const releaseHeld = (): void => {
-    const resumes = held;
-    held = [];
-    for (const resume of resumes) resume();
+    return waiting.size === 0 ? Infinity : Math.max(0, tickedAt + tickMs - performance.now());
   };
 
   const schedule = (): void => {
@@ -80,9 +64,8 @@ export const createReplyLog = (messages: Pick<MessageStore, 'appendLog'>, logger
 
   const onTimer = (): void => {
     timer = null;
-    releaseHeld();
-    // After the poll phase, in which those that were held are read.
-    if (!isWriting && !isClosed) immediate ??= setImmediate(onImmediate);
+    if (unconfirmed) void flush();
+    else schedule();
   };
   const onImmediate = (): void => {
     immediate = null;
@@ -146,18 +129,8 @@ export const createReplyLog = (messages: Pick<MessageStore, 'appendLog'>, logger
       unconfirmed?.delete(reply);
       if (unconfirmed?.size === 0) unconfirmed = null;
     },
-    pace: {
-      hold: (resume) => {
-        const isTickDue = performance.now() - tickedAt >= tickMs;
-        if (tickMs < PACED_TICK_MS || isTickDue || isClosed) return false;
-        held.push(resume);
-        schedule();
-        return true;
-      },
-    },
     close: () => {
       isClosed = true;
-      releaseHeld();
       if (timer) clearTimeout(timer);
       if (immediate) clearImmediate(immediate);
     },
