@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { newId } from '../../src/lib/ids.ts';
-import { fingerprint } from '../../src/services/chat/fingerprint.ts';
+import { leaveTurn } from '../support/deadNode.ts';
 import { describeOnEachDatabase } from '../support/databases.ts';
 import { waitFor } from '../support/waitFor.ts';
 import { startWorld, type TestUser, type World } from '../support/world.ts';
@@ -309,23 +309,7 @@ await describeOnEachDatabase((database) => {
     /** A turn as a process stored it that died right after; closed by the reaper of this one. */
     const abandoned = async (content: string, isAsked: boolean) => {
       const { stores } = world.node.container;
-      const clientMessageId = newId();
-      const lease = { nodeId: 'dead', until: new Date(0) };
-      const { turn } = await stores.messages.appendTurn({
-        ownerId: user.id,
-        createdBy: user.id,
-        clientMessageId,
-        fingerprint: fingerprint([content, null, []]),
-        chatId: newId(),
-        newChat: { title: content, model: null, systemPrompt: null },
-        parentId: undefined,
-        userMessage: { id: newId(), content },
-        reply: { id: newId(), model: 'sim/echo' },
-        lease,
-        maxUnfinished: 0,
-        preview: content,
-        at: new Date(),
-      });
+      const { clientMessageId, turn } = await leaveTurn(stores, user.id, { content, leaseUntil: new Date(0) });
       const replyId = turn?.reply.id ?? '';
       if (isAsked) await stores.messages.startReply(user.id, replyId, 'sim/echo', new Date());
       await waitFor(async () => (await control('GET', replyId)).body.status === 'interrupted');

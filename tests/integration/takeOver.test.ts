@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { newId } from '../../src/lib/ids.ts';
-import { fingerprint } from '../../src/services/chat/fingerprint.ts';
+import { leaveTurn } from '../support/deadNode.ts';
 import { describeOnEachDatabase } from '../support/databases.ts';
 import { waitFor } from '../support/waitFor.ts';
 import { startWorld, type TestUser, type World } from '../support/world.ts';
@@ -20,23 +19,9 @@ await describeOnEachDatabase((database) => {
 
   /** A turn as a node stored it that died before it asked a model, and whose lease has not ended yet. */
   const left = async (content: string, leftMs = LEASE_LEFT_MS) => {
-    const clientMessageId = newId();
-    const lease = { nodeId: 'dead', until: new Date(Date.now() + leftMs) };
-    const { turn } = await world.node.container.stores.messages.appendTurn({
-      ownerId: user.id,
-      createdBy: user.id,
-      clientMessageId,
-      fingerprint: fingerprint([content, null, []]),
-      chatId: newId(),
-      newChat: { title: content, model: null, systemPrompt: null },
-      parentId: undefined,
-      userMessage: { id: newId(), content },
-      reply: { id: newId(), model: 'sim/echo' },
-      lease,
-      maxUnfinished: 0,
-      preview: content,
-      at: new Date(),
-    });
+    const leaseUntil = new Date(Date.now() + leftMs);
+    const { stores } = world.node.container;
+    const { clientMessageId, turn } = await leaveTurn(stores, user.id, { content, leaseUntil });
     return { messageId: String(turn?.reply.id), body: { content, clientMessageId } };
   };
   const callsFor = (content: string): number =>

@@ -1,5 +1,4 @@
 import { AppError } from '../../lib/errors.ts';
-import { createReadTick } from '../llm/index.ts';
 import type { LlmRouter, RoutedPart } from '../llm/router.types.ts';
 import type { UsageService } from '../usage/index.ts';
 import type { CompletionService } from './completions.types.ts';
@@ -56,7 +55,6 @@ const createRunning = () => {
 export const createCompletions = (options: CompletionsOptions): CompletionService => {
   const { router, usage, maxOutputTokens } = options;
   const running = createRunning();
-  const pace = createReadTick();
 
   const run: CompletionService['run'] = async (actor, request, sink) => {
     if (options.isClosing()) throw shuttingDown();
@@ -68,7 +66,7 @@ export const createCompletions = (options: CompletionsOptions): CompletionServic
       try {
         const signal = AbortSignal.any([sink.signal, stop.signal]);
         const { model, messages, temperature, extra, conversation } = request;
-        const routed = { model, chatId: conversation, messages, temperature, maxTokens, extra, pace };
+        const routed = { model, chatId: conversation, messages, temperature, maxTokens, extra };
         let units = 0;
         for await (const part of router.stream({ ...routed, onAttempt: booked.onAttempt }, signal)) {
           const text = textOf(part);

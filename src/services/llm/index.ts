@@ -11,7 +11,6 @@ import { ROUTER_SETTINGS } from './settings.ts';
 import { createSimulator, type Simulator } from './simulator/index.ts';
 
 export { ProviderError } from './provider.ts';
-export { createReadTick } from './readTick.ts';
 export type { FinishReason, LlmMessage, LlmPart, LlmProvider, LlmRequest, ProviderErrorKind } from './provider.ts';
 export type { AttemptRecord, LlmRouter, ModelState, RoutedPart, RoutedRequest } from './router.types.ts';
 

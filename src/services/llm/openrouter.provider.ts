@@ -171,8 +171,7 @@ export const createOpenRouterProvider = (options: OpenRouterOptions): OpenRouter
       call.watchdog.headersArrived();
       const toError = (error: unknown): Error =>
         toProviderError({ status: null, error, headers: null, nowMs: clock.now(), mask });
-      const { signal: own, watchdog } = call;
-      const reading = openReading(incoming, { signal: own, watchdog, toError, pace: request.pace });
+      const reading = openReading(incoming, { signal: call.signal, watchdog: call.watchdog, toError });
       try {
         while (await reading.ready()) for (const part of reading.take()) yield part;
       } finally {

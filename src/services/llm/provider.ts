@@ -20,16 +20,6 @@ export interface LlmRequest {
   readonly extra?: Readonly<Record<string, unknown>>;
   /** What OpenRouter keeps on one upstream provider for its prompt cache; other endpoints are not told. */
   readonly sessionId?: string;
-  /** Undefined: the answer is read as it comes. */
-  readonly pace?: ReadPace;
-}
-
-/**
- * Lets an answer be taken at the pace at which its text is used: what came in between is handed on together.
- */
-export interface ReadPace {
-  /** Asked after each read behind the first text; true: the answer is left unread until `resume` is called. */
-  hold(resume: () => void): boolean;
 }
 
 /** What one call may differ in from the configured timeouts. */

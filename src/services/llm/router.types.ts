@@ -1,5 +1,5 @@
 import type { Usage } from '../../models/entities.ts';
-import type { LlmMessage, LlmPart, OfferedModel, ProviderErrorKind, RawMessage, ReadPace } from './provider.ts';
+import type { LlmMessage, LlmPart, OfferedModel, ProviderErrorKind, RawMessage } from './provider.ts';
 
 /** What one call of one model cost and came to. */
 export interface AttemptRecord {
@@ -33,8 +33,6 @@ export interface RoutedRequest {
   readonly extra?: Readonly<Record<string, unknown>>;
   /** Whether another model may continue an answer that broke off; undefined: `MID_STREAM_FAILOVER`. */
   readonly continues?: boolean;
-  /** How fast the answer is wanted; undefined: as it comes. */
-  readonly pace?: ReadPace;
   /** Told once of each attempt, when it has ended, the cancelled ones too; may come after the stream itself has ended. */
   readonly onAttempt?: (record: AttemptRecord) => void;
 }

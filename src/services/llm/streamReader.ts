@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
 import { createAnswer } from './answer.ts';
 import { createPartQueue } from './partQueue.ts';
-import type { LlmPart, ReadPace } from './provider.ts';
+import type { LlmPart } from './provider.ts';
 import { providerError } from './providerErrors.ts';
 import { createSseParser, MAX_EVENT_BYTES, type SseEvent } from './sseParser.ts';
 import type { Watchdog } from './watchdog.ts';
@@ -19,7 +18,6 @@ interface ReadOptions {
   readonly signal: AbortSignal;
   readonly watchdog: Watchdog;
   readonly toError: (error: unknown) => Error;
-  readonly pace: ReadPace | undefined;
 }
 
 interface EventSource {
@@ -67,26 +65,6 @@ const generationIdOf = (body: IncomingMessage): string | null => {
   return typeof id === 'string' && id !== '' ? id : null;
 };
 
-/**
- * Leaves a connection unread for as long as the pace wants. What breaks it meanwhile is seen at the next read: a tick
- * later, and before its text is missed. A connection that is given back to the pool is read again.
- */
-const createHold = (socket: Socket, pace: ReadPace | undefined) => {
-  let isHeld = false;
-  const release = (): void => {
-    if (isHeld) socket.resume();
-    isHeld = false;
-  };
-  return {
-    release,
-    afterRead: (): void => {
-      if (isHeld || pace?.hold(release) !== true) return;
-      isHeld = true;
-      socket.pause();
-    },
-  };
-};
-
 const asError = (reason: unknown): Error => (Error.isError(reason) ? reason : new Error('aborted', { cause: reason }));
 
 /** The parts of one answer while they come in. */
@@ -103,18 +81,13 @@ export interface Reading {
  * Reads the body of a 2xx response to a streamed `chat/completions` request. Not a generator of its own: its caller is
  * one, and each costs every token several turns of the microtask queue.
  */
-export const openReading = (body: IncomingMessage, { signal, watchdog, toError, pace }: ReadOptions): Reading => {
+export const openReading = (body: IncomingMessage, { signal, watchdog, toError }: ReadOptions): Reading => {
   const queue = createPartQueue();
   const events = eventsOf(body);
-  const hold = createHold(body.socket, pace);
-  let hasBegun = false;
   let afterFinish: NodeJS.Timeout | null = null;
   const answer = createAnswer({
     toError,
-    emit: (part) => {
-      hasBegun ||= part.type === 'delta';
-      queue.push(part);
-    },
+    emit: (part) => queue.push(part),
     onToken: () => watchdog.tokenArrived(),
     generationId: generationIdOf(body),
   });
@@ -130,7 +103,6 @@ export const openReading = (body: IncomingMessage, { signal, watchdog, toError, 
     try {
       answer.end();
       queue.close();
-      hold.release();
       drain(body);
     } catch (error) {
       fail(error);
@@ -150,7 +122,6 @@ export const openReading = (body: IncomingMessage, { signal, watchdog, toError, 
 
   const onData = (bytes: Buffer): void => {
     accept(() => events.push(bytes));
-    if (hasBegun && !queue.isClosed) hold.afterRead();
     if (queue.size <= MAX_WAITING_CHARS) return;
     watchdog.pause();
     body.pause();

@@ -70,7 +70,7 @@ export interface Turn {
 }
 
 const toLlmRequest = (tools: TurnTools, request: RoutedRequest, plan: TurnPlan): LlmRequest => {
-  const { temperature = tools.temperature, maxTokens = tools.maxTokens, extra, chatId, pace } = request;
+  const { temperature = tools.temperature, maxTokens = tools.maxTokens, extra, chatId } = request;
   const { model, partial } = plan;
   const messages =
     partial === null ? request.messages : continuationMessages(request.messages, partial, tools.settings.continuation);
@@ -80,7 +80,6 @@ const toLlmRequest = (tools: TurnTools, request: RoutedRequest, plan: TurnPlan):
     temperature,
     maxTokens,
     ...(extra === undefined ? {} : { extra }),
-    ...(pace === undefined ? {} : { pace }),
     ...(tools.affinity === 'chat' ? { sessionId: chatId } : {}),
   };
 };
