@@ -14,6 +14,8 @@ export interface ChangesPage {
 
 /** What a client holds of an account, kept up by the rules of docs/api.md and nothing else. */
 export interface Device {
+  /** Before it asks without a cursor: what was deleted before the read is told to nobody who starts anew. */
+  forget(): void;
   apply(page: ChangesPage): void;
   /** Everything it holds, in an order that does not depend on how it came. */
   holds(): { readonly chats: readonly Entity[]; readonly messages: readonly Entity[] };
@@ -37,6 +39,10 @@ export const createDevice = (random: Random = createRandom(1)): Device => {
   };
 
   return {
+    forget: () => {
+      chats.clear();
+      messages.clear();
+    },
     apply: (page) => {
       const steps = [
         () => page.chats.forEach((chat) => keep(chats, chat)),

@@ -245,13 +245,15 @@ export const syncStoreContract = (open: () => Promise<Stores>, makeLongChat: Lon
         const device = createDevice(random);
         let after: string | null = null;
         while (areWriting) {
+          if (after === null) device.forget();
           const page = await read(ownerId, { after, limit: 1 + random.below(12) });
           device.apply(page);
-          // Now and then the answer is lost on its way, and the device asks again from where it was.
+          // Now and then its cursor is lost once the page was kept, and the device asks again from where it was.
           if (!random.isTrue(0.2)) after = page.position;
           // SQLite answers reads at once: without this nobody else would ever get to run.
           await stores.ping();
         }
+        if (after === null) device.forget();
         await catchUp(device, ownerId, { after, limit: 1 + random.below(12) });
         return device;
       };
