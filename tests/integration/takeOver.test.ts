@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { leaveTurn } from '../support/deadNode.ts';
 import { describeOnEachDatabase } from '../support/databases.ts';
+import { connectRaw } from '../support/rawSocket.ts';
 import { waitFor } from '../support/waitFor.ts';
 import { startWorld, type TestUser, type World } from '../support/world.ts';
 
@@ -57,6 +58,19 @@ await describeOnEachDatabase((database) => {
       expect(end).toMatchObject({ status: 'complete', length: 'over a socket'.length });
       expect(text).toBe('over a socket');
       for (const { body } of [json, sse, live]) expect(callsFor(body.content)).toBe(1);
+    });
+
+    test('is generated for the first retry over a raw WebSocket', async () => {
+      const { messageId, body } = await left('over a raw one');
+      const raw = await connectRaw(world.url, { token: user.accessToken });
+      const ack = await raw.ask({ type: 'message', ...body });
+      expect(ack).toMatchObject({ ok: true, messageId, duplicate: true });
+      const end = await waitFor(() => raw.frames.find(({ type, messageId: id }) => type === 'end' && id === messageId));
+      expect(end).toMatchObject({ status: 'complete', length: 'over a raw one'.length });
+      const deltas = raw.frames.filter(({ type, messageId: id }) => type === 'delta' && id === messageId);
+      expect(deltas.map(({ text }) => text).join('')).toBe('over a raw one');
+      expect(callsFor('over a raw one')).toBe(1);
+      raw.close();
     });
 
     test('is generated once, however many retry, and not before its lease has ended', async () => {
