@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Request, Response } from 'express';
 import { AppError } from '../lib/errors.ts';
 import { createEventWriter } from '../lib/eventWriter.ts';
@@ -52,21 +52,34 @@ const openingOf = ({ content }: CompletionMessage): string => {
     .slice(0, OPENING_CHARS);
 };
 
-/** Aborted when the client leaves before its answer is complete, or the server must end its answers. */
-const unwantedSignal = (res: Response, closing: AbortSignal): AbortSignal => {
-  const gone = new AbortController();
-  res.once('close', () => {
-    if (!res.writableFinished) gone.abort(CLIENT_GONE);
+/**
+ * Makes signals that are aborted when a client leaves before its answer is complete, or the server must end its answers.
+ * Not `AbortSignal.any`, whose weak references cost some 15 µs for each request.
+ */
+const createUnwanted = (closing: AbortSignal): ((res: Response) => AbortSignal) => {
+  const open = new Set<AbortController>();
+  closing.addEventListener('abort', () => {
+    for (const unwanted of open) unwanted.abort(closing.reason);
   });
-  return AbortSignal.any([gone.signal, closing]);
+  return (res) => {
+    const unwanted = new AbortController();
+    if (closing.aborted || res.destroyed) {
+      unwanted.abort(closing.aborted ? closing.reason : CLIENT_GONE);
+      return unwanted.signal;
+    }
+    open.add(unwanted);
+    res.once('close', () => {
+      open.delete(unwanted);
+      if (!res.writableFinished) unwanted.abort(CLIENT_GONE);
+    });
+    return unwanted.signal;
+  };
 };
 
 /** One name for all requests of a conversation and one owner: what the client calls it, or else how it began. */
 const conversationOf = (ownerId: string, named: string | null, messages: readonly CompletionMessage[]): string => {
   const opening = (): string => messages.slice(0, OPENING_MESSAGES).map(openingOf).join('\0');
-  return createHash('sha256')
-    .update(`${ownerId}\n${named ?? opening()}`)
-    .digest('base64url');
+  return hash('sha256', `${ownerId}\n${named ?? opening()}`, 'base64url');
 };
 
 const newHead = (): AnswerHead => ({
@@ -91,6 +104,7 @@ export const createOpenAiController = (options: OpenAiControllerOptions) => {
   const { completions, router, gate, closing, heartbeatMs } = options;
   const log = options.logger.child('openai');
   const startedAt = Date.now();
+  const unwantedSignal = createUnwanted(closing);
 
   const modelIds = (): string[] => [...VIRTUAL_MODELS, ...router.models().map(({ id }) => id)];
 
@@ -101,7 +115,7 @@ export const createOpenAiController = (options: OpenAiControllerOptions) => {
   const stream = async ({ request, includesUsage, req, res }: Exchange): Promise<void> => {
     admitStream(gate, req, res);
     const progress = createProgress(startOf(res));
-    const signal = unwantedSignal(res, closing);
+    const signal = unwantedSignal(res);
     const onStalled = (): void => {
       res.locals.cut = 'stalled';
     };
@@ -132,7 +146,7 @@ export const createOpenAiController = (options: OpenAiControllerOptions) => {
     res.setTimeout(0);
     try {
       await completions.run(actor, request, {
-        signal: unwantedSignal(res, closing),
+        signal: unwantedSignal(res),
         take: (part) => {
           if (part.type === 'model') progress.asked(part.model);
           collector.add(part);

@@ -176,6 +176,41 @@ describe('a streamed completion, by the official client', () => {
   });
 });
 
+describe('many streamed completions at once', () => {
+  const LONG = Array.from({ length: 60 }, (_word, index) => `word${String(index + 1)}`).join(' ');
+
+  /** The pieces of text of each of so many answers at the same time, a word every ten milliseconds. */
+  const pieces = async (streams: number): Promise<string[][]> => {
+    const busy = await startWorld({ models: ['sim/words:60'], tokenDelayMs: 10 });
+    try {
+      const someone = openAiClient(await busy.signUp());
+      return await Promise.all(
+        Array.from({ length: streams }, async () => {
+          const chunks = await collect(
+            await someone.chat.completions.create({ ...asking('sim/words:60'), stream: true }),
+          );
+          expect(chunks.at(-1)?.choices[0]).toMatchObject({ delta: {}, finish_reason: 'stop' });
+          return chunks.map(({ choices }) => choices[0]?.delta.content ?? '').filter(Boolean);
+        }),
+      );
+    } finally {
+      await busy.stop();
+    }
+  };
+
+  test('come in fewer pieces, and whole', async () => {
+    const answers = await pieces(40);
+    expect(answers.map((answer) => answer.join(''))).toEqual(answers.map(() => LONG));
+    expect(answers.flat().length / answers.length).toBeLessThan(30);
+  });
+
+  test('do not, where there are few: then each word comes by itself', async () => {
+    const answers = await pieces(2);
+    expect(answers.map((answer) => answer.join(''))).toEqual([LONG, LONG]);
+    expect(answers.flat().length / answers.length).toBeGreaterThan(40);
+  });
+});
+
 describe('what a client asks for', () => {
   test('reaches the model: messages in parts, tools and sampling, and nothing that the router decides', async () => {
     const image = { type: 'image_url', image_url: { url: 'data:image/png;base64,iVBORw0KGgo=' } } as const;

@@ -1,7 +1,7 @@
 import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { gunzipSync } from 'node:zlib';
 import type { Simulator } from '../../src/services/llm/simulator/index.ts';
-import { createSseParser } from '../../src/services/llm/sseParser.ts';
+import { createSseParser, type SseEvent } from '../../src/services/llm/sseParser.ts';
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type Json = any;
@@ -47,8 +47,10 @@ const json = (text: string): unknown => {
 
 const framesOf = (bytes: Buffer, isStream: boolean): Json[] => {
   if (!isStream) return [json(bytes.toString())];
-  const parser = createSseParser();
-  const events = [...parser.push(bytes), ...parser.end()];
+  const events: SseEvent[] = [];
+  const parser = createSseParser({ onEvent: (event) => events.push(event) });
+  parser.push(bytes);
+  parser.end();
   return events.filter(({ data }) => data !== '[DONE]').map(({ data }) => json(data));
 };
 

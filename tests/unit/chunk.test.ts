@@ -216,11 +216,11 @@ describe('a whole answer', () => {
     ];
     const bytes = Buffer.from(frames.join(''));
     const read = (...chunks: Buffer[]): LlmPart[] => {
-      const parser = createSseParser();
       const parts: LlmPart[] = [];
       const answer = createAnswer({ emit: (part) => parts.push(part), toError: () => new Error('in band'), ...quiet });
-      for (const bytesRead of chunks) for (const event of parser.push(bytesRead)) answer.accept(event);
-      for (const event of parser.end()) answer.accept(event);
+      const parser = createSseParser({ onEvent: (event) => answer.accept(event) });
+      for (const bytesRead of chunks) parser.push(bytesRead);
+      parser.end();
       answer.end();
       return parts;
     };

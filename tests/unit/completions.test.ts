@@ -68,6 +68,22 @@ describe('a completion', () => {
     expect(books).toEqual({ opened: [{ promptUnits: 2, maxTokens: given }], answered: 'Hello', closed: 1 });
   });
 
+  test('tells what its models used together, when one went on where another broke off', async () => {
+    const { parts, run } = start(async function* () {
+      yield delta('Hel');
+      yield { type: 'usage', usage: { promptTokens: 5, completionTokens: 1, totalTokens: 6, costMicroUsd: 10 } };
+      yield { type: 'model', model: 'n', reason: 'network' };
+      yield delta('lo');
+      yield { type: 'usage', usage: { promptTokens: 7, completionTokens: 2, totalTokens: 9, cachedTokens: 3 } };
+      yield { type: 'finish', reason: 'stop' };
+    });
+    await run();
+    expect(parts.findLast(({ type }) => type === 'usage')).toEqual({
+      type: 'usage',
+      usage: { promptTokens: 12, completionTokens: 3, totalTokens: 15, cachedTokens: 3, costMicroUsd: 10 },
+    });
+  });
+
   test('of an unknown model reserves nothing', async () => {
     const { books, run } = start(async function* () {
       yield delta('never');

@@ -1,8 +1,27 @@
 import { describe, expect, test } from '@jest/globals';
 import { createSseParser, type SseEvent } from '../../src/services/llm/sseParser.ts';
 
+/** A parser that hands out what it has told since it was last asked. */
+const createReader = (maxEventBytes?: number) => {
+  const events: SseEvent[] = [];
+  const parser = createSseParser({
+    onEvent: (event) => events.push(event),
+    ...(maxEventBytes === undefined ? {} : { maxEventBytes }),
+  });
+  return {
+    push: (bytes: Buffer): SseEvent[] => {
+      parser.push(bytes);
+      return events.splice(0);
+    },
+    end: (): SseEvent[] => {
+      parser.end();
+      return events.splice(0);
+    },
+  };
+};
+
 const parse = (...chunks: (string | Buffer)[]): SseEvent[] => {
-  const parser = createSseParser();
+  const parser = createReader();
   const events = chunks.flatMap((chunk) => parser.push(Buffer.from(chunk as string)));
   return [...events, ...parser.end()];
 };
@@ -59,14 +78,14 @@ describe('the parser of event streams', () => {
   });
 
   test('events are there as soon as their blank line is', () => {
-    const parser = createSseParser();
+    const parser = createReader();
     expect(parser.push(Buffer.from('data: a\n'))).toEqual([]);
     expect(parser.push(Buffer.from('\r'))).toEqual([{ event: null, data: 'a' }]);
     expect(parser.push(Buffer.from('\ndata: b\n\nda'))).toEqual([{ event: null, data: 'b' }]);
   });
 
   test('a long event in small pieces is looked at once, not once per piece', () => {
-    const parser = createSseParser();
+    const parser = createReader();
     const piece = Buffer.alloc(256, 'x');
     const startedAt = performance.now();
     parser.push(Buffer.from('data: '));
@@ -78,15 +97,15 @@ describe('the parser of event streams', () => {
   });
 
   test('an event over the limit, in one line or many, is refused', () => {
-    const line = createSseParser(100);
+    const line = createReader(100);
     expect(() => line.push(Buffer.from(`data: ${'x'.repeat(100)}`))).toThrow(
       expect.objectContaining({ kind: 'invalid' }),
     );
-    const lines = createSseParser(100);
+    const lines = createReader(100);
     expect(() => lines.push(Buffer.from('data: 0123456789\n'.repeat(11)))).toThrow(
       expect.objectContaining({ kind: 'invalid' }),
     );
-    const many = createSseParser(100);
+    const many = createReader(100);
     expect(many.push(Buffer.from('data: 0123456789\n\n'.repeat(11)))).toHaveLength(11);
   });
 });

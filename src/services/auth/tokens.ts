@@ -1,5 +1,6 @@
-import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto';
 import jwt from 'jsonwebtoken';
+import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { Config } from '../../config/index.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -31,6 +32,8 @@ const ALGORITHM = 'HS256';
 const TYPE = 'at+jwt';
 /** Ours have about 400 characters; a larger one need not be looked at. */
 const MAX_TOKEN_CHARS = 2048;
+/** Tokens whose signature need not be checked again; who calls often comes with the same one each time. */
+const MAX_KNOWN_TOKENS = 2_000;
 
 /**
  * The whole header: nothing else is understood, so `crit`, `jku`, `jwk` and `x5u` are refused with all other additions
@@ -77,6 +80,9 @@ export const createAccessTokens = (
   const signingKey = createSecretKey(jwtSecret, 'utf8');
   const kid = keyIdOf(jwtSecret);
 
+  /** A signature is good for as long as the keys are, which is until the process ends; all else is judged each time. */
+  const good = new LRUCache<string, z.infer<typeof claimsSchema>>({ max: MAX_KNOWN_TOKENS });
+
   const check = (token: string): z.infer<typeof claimsSchema> => {
     const key = keys.get(readHeader(token).kid);
     if (!key) throw new Error('unknown kid');
@@ -86,8 +92,14 @@ export const createAccessTokens = (
   };
 
   const checked = (token: string): z.infer<typeof claimsSchema> => {
+    // By its digest: no token stays in memory for it.
+    const digest = hash('sha256', token, 'base64url');
+    const known = good.get(digest);
+    if (known) return known;
     try {
-      return check(token);
+      const claims = check(token);
+      good.set(digest, claims);
+      return claims;
     } catch (error) {
       // One answer, whatever is wrong: the difference would help only a forger.
       throw new AppError('TOKEN_INVALID', { cause: error });

@@ -21,7 +21,7 @@ export interface CompletionRequest {
 export interface CompletionSink {
   /** Aborted when nobody wants the rest; the model is let go at once. */
   readonly signal: AbortSignal;
-  /** Takes the next part. A promise means: no more until it has resolved, which it does at the latest with the abort. */
+  /** Takes the next part; a `usage` is of all that the models of this answer used so far. A promise means: no more until it has resolved, which it does at the latest with the abort. */
   take(part: RoutedPart): Promise<void> | undefined;
 }
 

@@ -1,6 +1,7 @@
 import { AppError } from '../../lib/errors.ts';
 import type { LlmRouter, RoutedPart } from '../llm/router.types.ts';
-import type { UsageService } from '../usage/index.ts';
+import type { Usage } from '../../models/entities.ts';
+import { addUsage, type OpenCompletion, type UsageService } from '../usage/index.ts';
 import type { CompletionService } from './completions.types.ts';
 import { promptUnitsOf } from './promptUnits.ts';
 
@@ -23,6 +24,22 @@ const shuttingDown = (): AppError => new AppError('SHUTTING_DOWN', { retryAfterM
 
 /** What a part adds to the text of an answer; tool calls are bounded by the tokens that they are made of. */
 const textOf = (part: RoutedPart): string => (part.type === 'delta' || part.type === 'reasoning' ? part.text : '');
+
+/** Counts the parts of an answer as they pass. @throws AppError `LLM_FAILED` when there is no end of them */
+const createTally = (booked: Pick<OpenCompletion, 'answered'>): ((part: RoutedPart) => RoutedPart) => {
+  let units = 0;
+  let used: Usage | null = null;
+  return (part) => {
+    const text = textOf(part);
+    units += text.length;
+    if (text !== '') booked.answered(text);
+    if (units > MAX_ANSWER_UNITS) throw new AppError('LLM_FAILED', { detail: 'The answer had no end' });
+    if (part.type !== 'usage') return part;
+    // Each model of an answer that another went on with tells its own.
+    used = addUsage(used, part.usage);
+    return { type: 'usage', usage: used };
+  };
+};
 
 /** Everything that runs, so that the end of the server can wait for it. */
 const createRunning = () => {
@@ -61,25 +78,25 @@ export const createCompletions = (options: CompletionsOptions): CompletionServic
     if (!router.hasModel(request.model)) throw new AppError('MODEL_NOT_AVAILABLE');
     const maxTokens = Math.min(request.maxTokens ?? maxOutputTokens, maxOutputTokens);
     const stop = running.enter();
+    const { signal } = stop;
+    const onUnwanted = (): void => stop.abort(sink.signal.reason);
+    sink.signal.addEventListener('abort', onUnwanted);
+    if (sink.signal.aborted) onUnwanted();
     try {
       const booked = await usage.openCompletion(actor, { promptUnits: promptUnitsOf(request.messages), maxTokens });
       try {
-        const signal = AbortSignal.any([sink.signal, stop.signal]);
         const { model, messages, temperature, extra, conversation } = request;
-        const routed = { model, chatId: conversation, messages, temperature, maxTokens, extra };
-        let units = 0;
+        const routed = { model, chatId: conversation, messages, temperature, maxTokens, extra, isGathered: true };
+        const count = createTally(booked);
         for await (const part of router.stream({ ...routed, onAttempt: booked.onAttempt }, signal)) {
-          const text = textOf(part);
-          units += text.length;
-          if (text !== '') booked.answered(text);
-          if (units > MAX_ANSWER_UNITS) throw new AppError('LLM_FAILED', { detail: 'The answer had no end' });
-          const full = sink.take(part);
+          const full = sink.take(count(part));
           if (full) await full;
         }
       } finally {
         booked.close();
       }
     } finally {
+      sink.signal.removeEventListener('abort', onUnwanted);
       running.leave(stop);
     }
   };

@@ -20,6 +20,8 @@ interface AnswerOptions {
   readonly generationId: string | null;
   /** What an error object inside the stream means. */
   readonly toError: (error: unknown) => Error;
+  /** Told of the data of an event that says this text, perhaps among other things. */
+  readonly onPlainText?: (data: string, text: string) => void;
 }
 
 /**
@@ -30,6 +32,8 @@ interface AnswerOptions {
 export interface Answer {
   /** @throws ProviderError when the event carries an error, or too many were malformed */
   accept(event: SseEvent): void;
+  /** The same for events that say this text together, and nothing else. */
+  acceptText(text: string): void;
   /** Whether `[DONE]` was seen: nothing after it belongs to the answer. */
   readonly isDone: boolean;
   readonly finishReason: FinishReason | null;
@@ -39,7 +43,7 @@ export interface Answer {
   breakOff(): void;
 }
 
-export const createAnswer = ({ emit, onToken, toError, ...known }: AnswerOptions): Answer => {
+export const createAnswer = ({ emit, onToken, toError, onPlainText, ...known }: AnswerOptions): Answer => {
   let origin: ReturnType<typeof readOrigin> | null = { generationId: known.generationId, provider: null };
   let isDone = false;
   let finishReason: FinishReason | null = null;
@@ -91,11 +95,12 @@ export const createAnswer = ({ emit, onToken, toError, ...known }: AnswerOptions
     }
   };
 
-  const acceptChunk = (chunk: Chunk): void => {
+  const acceptChunk = (chunk: Chunk, data: string): void => {
     if (chunk.usage !== null) usage = chunk.usage;
     acceptTokens(chunk);
     if (chunk.error !== null) throw toError(chunk.error);
     finishReason ??= chunk.finishReason;
+    if (chunk.text !== null) onPlainText?.(data, chunk.text);
   };
 
   const flush = (): void => {
@@ -125,7 +130,10 @@ export const createAnswer = ({ emit, onToken, toError, ...known }: AnswerOptions
       if (event === 'error') throw toError(fieldOf(json, 'error') ?? json ?? data);
       const chunk = readChunk(json);
       if (chunk === null) countMalformed();
-      else acceptChunk(chunk);
+      else acceptChunk(chunk, data);
+    },
+    acceptText: (text) => {
+      if (!isDone) emitText(text);
     },
     end: () => {
       flush();

@@ -19,6 +19,7 @@ const isVirtual = (model: string): model is keyof typeof BY => Object.hasOwn(BY,
  */
 export const readWanted = (model: string, inRotation: readonly string[]): Wanted | null => {
   if (isVirtual(model)) return { by: BY[model], slugs: inRotation };
+  if (inRotation.includes(model)) return { by: 'picked', slugs: [model] };
   const slugs = [...new Set(model.split(',').map((slug) => slug.trim()))];
   if (!slugs.every((slug) => inRotation.includes(slug))) return null;
   return { by: slugs.length === 1 ? 'picked' : 'rotation', slugs };

@@ -2,6 +2,7 @@ import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { urlToHttpOptions } from 'node:url';
 import type { ClientOptions } from 'openai';
 import { providerError } from './providerErrors.ts';
 
@@ -40,6 +41,9 @@ export class HttpStatusError extends Error {
   }
 }
 
+/** Where requests go to: an address as `node:http` otherwise takes it apart for each of them (`urlToHttpOptions`). */
+type Target = Readonly<ReturnType<typeof urlToHttpOptions>>;
+
 interface Sent {
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -60,7 +64,7 @@ export interface HttpFetch {
    * SDK does around it (docs/decisions/2026-11-21-speed.md).
    * @throws HttpStatusError; ProviderError `timeout` without a connection in time; the socket's error
    */
-  post(url: URL, sent: Posted): Promise<IncomingMessage>;
+  post(target: Target, sent: Posted): Promise<IncomingMessage>;
   /** Closes every connection, used or waiting. */
   close(): void;
 }
@@ -105,11 +109,16 @@ export const createHttpFetch = (connectMs: number): HttpFetch => {
   const options = { keepAlive: true, maxFreeSockets: MAX_IDLE_SOCKETS, timeout: KEEP_ALIVE_MS } as const;
   const agents = { http: new http.Agent(options), https: new https.Agent(options) } as const;
 
-  const send = (url: URL, { method, headers, body, signal }: Sent): Promise<IncomingMessage> =>
+  const send = (target: Target, { method, headers, body, signal }: Sent): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
-      const isTls = url.protocol === 'https:';
+      signal?.throwIfAborted();
+      const isTls = target.protocol === 'https:';
       const agent = isTls ? agents.https : agents.http;
-      const request = (isTls ? https : http).request(url, { method, headers, agent, ...(signal ? { signal } : {}) });
+      const request = (isTls ? https : http).request({ ...target, method, headers, agent });
+      // The option `signal` does the same, and listens for the end of the request in half a dozen ways besides.
+      const onAbort = (): void => void request.destroy(new Error('aborted', { cause: signal?.reason }));
+      signal?.addEventListener('abort', onAbort);
+      request.on('close', () => signal?.removeEventListener('abort', onAbort));
       // It stays on after the answer began: an abort then destroys the request too, and nobody else listens.
       request.on('error', reject);
       request.on('socket', (socket) => limitConnecting(request, socket, connectMs));
@@ -118,7 +127,7 @@ export const createHttpFetch = (connectMs: number): HttpFetch => {
     });
 
   const fetch: Fetch = async (input, init = {}) => {
-    const incoming = await send(new URL(input instanceof Request ? input.url : input), {
+    const incoming = await send(urlToHttpOptions(new URL(input instanceof Request ? input.url : input)), {
       method: init.method ?? 'GET',
       headers: Object.fromEntries(new Headers(init.headers)),
       body: typeof init.body === 'string' ? init.body : undefined,
@@ -129,8 +138,8 @@ export const createHttpFetch = (connectMs: number): HttpFetch => {
 
   return {
     fetch,
-    post: async (url, sent) => {
-      const incoming = await send(url, { ...sent, method: 'POST' });
+    post: async (target, sent) => {
+      const incoming = await send(target, { ...sent, method: 'POST' });
       if (isOk(incoming)) return incoming;
       throw new HttpStatusError(incoming, await readErrorBody(incoming));
     },

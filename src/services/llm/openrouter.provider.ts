@@ -1,6 +1,8 @@
+import { urlToHttpOptions } from 'node:url';
 import OpenAI, { APIConnectionTimeoutError, APIError } from 'openai';
 import type { Clock } from '../../lib/clock.ts';
 import type { Usage } from '../../models/entities.ts';
+import { createBeat } from './beat.ts';
 import { readCatalogue, readGeneration } from './catalogue.ts';
 import { isOpenRouter, toChatBody } from './chatRequest.ts';
 import { createHttpFetch, HttpResponse, HttpStatusError } from './httpFetch.ts';
@@ -13,7 +15,8 @@ import {
   type StreamTimeouts,
 } from './provider.ts';
 import { fieldOf, parseJson } from './jsonValue.ts';
-import { providerError, toProviderError } from './providerErrors.ts';
+import { createMask, type Mask } from './mask.ts';
+import { MAX_CAUSE_CHARS, providerError, toProviderError } from './providerErrors.ts';
 import { openReading } from './streamReader.ts';
 import { createWatchdog, type LlmTimeouts } from './watchdog.ts';
 
@@ -112,22 +115,23 @@ const readText = async (body: AsyncIterable<unknown>): Promise<string> => {
  */
 export const createOpenRouterProvider = (options: OpenRouterOptions): OpenRouterProvider => {
   const http = createHttpFetch(options.timeouts.connectMs);
+  const beat = createBeat();
   const isToOpenRouter = isOpenRouter(options.baseUrl);
   const client = createClient(options, http.fetch);
   const { apiKey, clock } = options;
-  const chatUrl = new URL(`${options.baseUrl}/chat/completions`);
+  const chatTarget = urlToHttpOptions(new URL(`${options.baseUrl}/chat/completions`));
   const headers = streamHeaders(options);
-  const mask = (text: string): string => (apiKey === null ? text : text.replaceAll(apiKey, '***'));
+  const maskFor = createMask(apiKey, MAX_CAUSE_CHARS);
 
-  const refusalOf = ({ status, headers: answered, body }: HttpStatusError): ProviderError => {
+  const refusalOf = ({ status, headers: answered, body }: HttpStatusError, mask: Mask): ProviderError => {
     const error = fieldOf(parseJson(body), 'error');
     return toProviderError({ status, error, headers: answered, nowMs: clock.now(), mask });
   };
 
   /** Never the SDK's own error, whose message and headers may hold what must not be shown. */
-  const toOurError = (error: unknown): unknown => {
+  const toOurError = (error: unknown, mask: Mask): unknown => {
     if (error instanceof ProviderError) return error;
-    if (error instanceof HttpStatusError) return refusalOf(error);
+    if (error instanceof HttpStatusError) return refusalOf(error, mask);
     if (error instanceof APIConnectionTimeoutError) return providerError('timeout');
     // The SDK wraps what its fetch rejected with.
     if (Error.isError(error) && error.cause instanceof ProviderError) return error.cause;
@@ -140,7 +144,7 @@ export const createOpenRouterProvider = (options: OpenRouterOptions): OpenRouter
   };
 
   /** Runs one call under its watchdog, with a signal of its own that says why it was aborted. */
-  const open = (signal: AbortSignal, timeouts: StreamTimeouts = {}) => {
+  const open = (signal: AbortSignal, mask: Mask, timeouts: StreamTimeouts = {}) => {
     const attempt = new AbortController();
     const { firstTokenMs = options.timeouts.firstTokenMs } = timeouts;
     const watchdog = createWatchdog({ ...options.timeouts, firstTokenMs }, (error) => attempt.abort(error));
@@ -150,7 +154,7 @@ export const createOpenRouterProvider = (options: OpenRouterOptions): OpenRouter
       signal: attempt.signal,
       watchdog,
       /** What a failed call throws: the reason of the abort, if there was one. */
-      explain: (error: unknown): unknown => (attempt.signal.aborted ? attempt.signal.reason : toOurError(error)),
+      explain: (error: unknown): unknown => (attempt.signal.aborted ? attempt.signal.reason : toOurError(error, mask)),
       close: (): void => {
         watchdog.stop();
         signal.removeEventListener('abort', onAbort);
@@ -164,14 +168,17 @@ export const createOpenRouterProvider = (options: OpenRouterOptions): OpenRouter
     timeouts?: StreamTimeouts,
   ): AsyncGenerator<LlmPart> {
     signal.throwIfAborted();
-    const call = open(signal, timeouts);
+    const mask = maskFor(request);
+    const call = open(signal, mask, timeouts);
     try {
       const body = JSON.stringify(toChatBody(request, isToOpenRouter));
-      const incoming = await http.post(chatUrl, { headers, body, signal: call.signal });
+      const incoming = await http.post(chatTarget, { headers, body, signal: call.signal });
       call.watchdog.headersArrived();
       const toError = (error: unknown): Error =>
         toProviderError({ status: null, error, headers: null, nowMs: clock.now(), mask });
-      const reading = openReading(incoming, { signal: call.signal, watchdog: call.watchdog, toError });
+      const { watchdog } = call;
+      const beatOfCall = request.isGathered === true ? beat : null;
+      const reading = openReading(incoming, { signal: call.signal, watchdog, beat: beatOfCall, toError });
       try {
         while (await reading.ready()) for (const part of reading.take()) yield part;
       } finally {
@@ -186,7 +193,7 @@ export const createOpenRouterProvider = (options: OpenRouterOptions): OpenRouter
 
   const readDocument = async (path: string, signal: AbortSignal): Promise<unknown> => {
     signal.throwIfAborted();
-    const call = open(signal);
+    const call = open(signal, maskFor(null));
     try {
       const response = await client.get(path, { signal: call.signal }).asResponse();
       return parseJson(await readText(incomingOf(response)));

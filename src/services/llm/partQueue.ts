@@ -15,6 +15,11 @@ export interface PartQueue {
   ready(): Promise<boolean>;
 }
 
+/** When the consumer of what was pushed is woken; at once unless told. */
+type Schedule = (wake: () => void) => void;
+
+/** So much text is worth a step of its own, however soon the consumer would be woken. */
+const MAX_GATHERED_CHARS = 16 * 1024;
 /** What a fragment of a tool call weighs besides its arguments: its id, name and braces. */
 const TOOL_CALL_CHARS = 64;
 
@@ -29,18 +34,31 @@ const sizeOf = (part: LlmPart): number => {
 
 /**
  * Neighbouring pieces of text become one part: what one network read brought, or what piled up while the consumer was
- * busy, costs the consumer one step.
+ * busy or waited for its turn, costs the consumer one step.
  */
-export const createPartQueue = (): PartQueue => {
+export const createPartQueue = (schedule: Schedule = (wake) => wake()): PartQueue => {
   let parts: LlmPart[] = [];
   let size = 0;
   let isClosed = false;
   let failure: Error | null = null;
   let wake: (() => void) | null = null;
+  let isScheduled = false;
 
   const notify = (): void => {
+    isScheduled = false;
     wake?.();
     wake = null;
+  };
+
+  /** Whoever is not waiting finds what there is when it comes. */
+  const announce = (): void => {
+    if (wake === null) return;
+    if (size >= MAX_GATHERED_CHARS) {
+      notify();
+    } else if (!isScheduled) {
+      isScheduled = true;
+      schedule(notify);
+    }
   };
 
   return {
@@ -51,7 +69,7 @@ export const createPartQueue = (): PartQueue => {
       if (isText && last?.type === part.type)
         parts[parts.length - 1] = { type: part.type, text: last.text + part.text };
       else parts.push(part);
-      notify();
+      announce();
     },
     take: () => {
       const taken = parts;
@@ -72,7 +90,8 @@ export const createPartQueue = (): PartQueue => {
       return isClosed;
     },
     ready: async () => {
-      if (parts.length === 0 && !isClosed) {
+      // Whoever is woken may come too late for what it was woken for.
+      while (parts.length === 0 && !isClosed) {
         await new Promise<void>((resolve) => {
           wake = resolve;
         });

@@ -20,6 +20,8 @@ export interface LlmRequest {
   readonly extra?: Readonly<Record<string, unknown>>;
   /** What OpenRouter keeps on one upstream provider for its prompt cache; other endpoints are not told. */
   readonly sessionId?: string;
+  /** Whether pieces after the first token may come a few at a time when many answers are read (beat.ts). */
+  readonly isGathered?: boolean;
 }
 
 /** What one call may differ in from the configured timeouts. */

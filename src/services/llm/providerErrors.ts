@@ -1,4 +1,5 @@
 import { fieldOf, textOf } from './jsonValue.ts';
+import type { Mask } from './mask.ts';
 import { ProviderError, type FailureScope, type ProviderErrorKind, type ProviderErrorOptions } from './provider.ts';
 import { readFreePoolWaitMs, readRetryAfterMs } from './retryAfter.ts';
 
@@ -57,7 +58,8 @@ const KIND_OF_STATUS: Readonly<Record<number, ProviderErrorKind>> = {
 const CONTEXT_WORDS = /context[ _](length|window|size)|maximum context|too many tokens|prompt is too long/i;
 /** Kinds of refusal whose text may quote what the user wrote. */
 const MAY_QUOTE_INPUT = /policy|moderation|refusal|permission|invalid_prompt|flagged/i;
-const MAX_CAUSE_CHARS = 200;
+/** What is logged of an endpoint's own words. */
+export const MAX_CAUSE_CHARS = 200;
 /** OpenRouter's limits of the whole account, however many keys and free models there are (openrouter.ai/docs, "Limits"). */
 const FREE_POOL_WORDS = /free-models-per-/i;
 /** A 403 is mostly about what the user wrote; a key whose spending limit is reached, or that is disabled, gets one too. */
@@ -78,8 +80,7 @@ interface Failure {
   readonly error: unknown;
   readonly headers: { get(name: string): string | null } | null;
   readonly nowMs: number;
-  /** Takes the server's own key out of a text. */
-  readonly mask: (text: string) => string;
+  readonly mask: Mask;
 }
 
 const statusOf = ({ status, error }: Failure): number | null => {

@@ -33,6 +33,8 @@ export interface RoutedRequest {
   readonly extra?: Readonly<Record<string, unknown>>;
   /** Whether another model may continue an answer that broke off; undefined: `MID_STREAM_FAILOVER`. */
   readonly continues?: boolean;
+  /** Whether pieces after the first token may come a few at a time when many answers are read. */
+  readonly isGathered?: boolean;
   /** Told once of each attempt, when it has ended, the cancelled ones too; may come after the stream itself has ended. */
   readonly onAttempt?: (record: AttemptRecord) => void;
 }

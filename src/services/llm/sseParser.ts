@@ -7,10 +7,21 @@ export interface SseEvent {
 }
 
 export interface SseParser {
-  /** The events that these bytes complete. @throws ProviderError `invalid` when one event is too long */
-  push(bytes: Buffer): SseEvent[];
-  /** What was left when the stream ended: an event whose blank line never came. */
-  end(): SseEvent[];
+  /** Tells of the events that these bytes complete. @throws ProviderError `invalid` when one event is too long */
+  push(bytes: Buffer): void;
+  /** Tells of what was left when the stream ended: an event whose blank line never came. */
+  end(): void;
+}
+
+export interface SseParserOptions {
+  readonly onEvent: (event: SseEvent) => void;
+  /**
+   * Takes events for which it needs no parser, from a place where one begins; returns the place where it stopped, which
+   * is again the beginning of an event.
+   */
+  readonly shortcut?: (text: string, from: number) => number;
+  /** The longest line, and the most data of one event. */
+  readonly maxEventBytes?: number;
 }
 
 const LF = 10;
@@ -50,49 +61,46 @@ const createRemainder = (maxBytes: number) => {
   };
 };
 
+/** Where the last whole line ends; of most network reads, where they end. */
+const endOfLines = (bytes: Buffer): number => {
+  const last = bytes[bytes.length - 1];
+  if (last === LF || last === CR) return bytes.length;
+  return Math.max(bytes.lastIndexOf(LF), bytes.lastIndexOf(CR)) + 1;
+};
+
+/** Of who has no shortcut. */
+const nothingTaken = (_text: string, from: number): number => from;
+
 /**
  * Collects the fields of events from whole lines.
  * The rules are those of the HTML standard, §9.2.6 "Interpreting an event stream"; `id` and `retry` mean nothing here.
  */
-const createEventBuilder = (maxChars: number) => {
+const createEventBuilder = (onEvent: SseParserOptions['onEvent'], maxChars: number) => {
   let name: string | null = null;
   let data: string | null = null;
-  let ready: SseEvent[] = [];
 
   const field = (line: string, nameLength: number): string =>
     line.slice(line.charCodeAt(nameLength + 1) === 32 ? nameLength + 2 : nameLength + 1);
 
-  const dispatch = (): void => {
-    if (data !== null) ready.push({ event: name, data });
-    name = null;
-    data = null;
-  };
-
-  const line = (text: string): void => {
-    if (text.startsWith('data:')) {
-      const value = field(text, 4);
-      data = data === null ? value : `${data}\n${value}`;
-      if (data.length > maxChars) throw tooLong();
-    } else if (text.startsWith('event:')) {
-      name = field(text, 5);
-    }
-  };
-
   return {
-    dispatch,
-    lines: (text: string): void => {
-      const lines = text.includes('\r') ? text.replace(/\r\n?/g, '\n') : text;
-      let from = 0;
-      for (let to = lines.indexOf('\n'); to !== -1; to = lines.indexOf('\n', from)) {
-        if (to === from) dispatch();
-        else line(lines.slice(from, to));
-        from = to + 1;
-      }
+    /** Whether nothing of an event is there yet. */
+    get isBetween() {
+      return name === null && data === null;
     },
-    take: (): SseEvent[] => {
-      const events = ready;
-      ready = [];
-      return events;
+    dispatch: (): void => {
+      const event = data === null ? null : { event: name, data };
+      name = null;
+      data = null;
+      if (event !== null) onEvent(event);
+    },
+    line: (text: string): void => {
+      if (text.startsWith('data:')) {
+        const value = field(text, 4);
+        data = data === null ? value : `${data}\n${value}`;
+        if (data.length > maxChars) throw tooLong();
+      } else if (text.startsWith('event:')) {
+        name = field(text, 5);
+      }
     },
   };
 };
@@ -101,11 +109,11 @@ const createEventBuilder = (maxChars: number) => {
  * An incremental parser of an event stream. Bytes are decoded only up to a line end, which never lies inside a UTF-8
  * sequence, so a character may be split over any number of chunks; invalid bytes become U+FFFD. Each byte is looked at
  * once, however the stream is cut.
- * @param maxEventBytes the longest line, and the most data of one event
  */
-export const createSseParser = (maxEventBytes: number = MAX_EVENT_BYTES): SseParser => {
+export const createSseParser = (options: SseParserOptions): SseParser => {
+  const { onEvent, shortcut = nothingTaken, maxEventBytes = MAX_EVENT_BYTES } = options;
   const remainder = createRemainder(maxEventBytes);
-  const events = createEventBuilder(maxEventBytes);
+  const event = createEventBuilder(onEvent, maxEventBytes);
   let isFirst = true;
   let endedWithCr = false;
 
@@ -115,26 +123,35 @@ export const createSseParser = (maxEventBytes: number = MAX_EVENT_BYTES): SsePar
     return isBomFirst ? text.slice(1) : text;
   };
 
+  /** Whole lines, each with its end. */
+  const read = (text: string): void => {
+    const lines = text.includes('\r') ? text.replace(/\r\n?/g, '\n') : text;
+    let from = event.isBetween ? shortcut(lines, 0) : 0;
+    for (let to = lines.indexOf('\n', from); to !== -1; to = lines.indexOf('\n', from)) {
+      if (to === from) event.dispatch();
+      else event.line(lines.slice(from, to));
+      from = event.isBetween ? shortcut(lines, to + 1) : to + 1;
+    }
+  };
+
   return {
     push: (bytes) => {
-      if (bytes.length === 0) return [];
+      if (bytes.length === 0) return;
       const from = endedWithCr && bytes[0] === LF ? 1 : 0;
       endedWithCr = bytes[bytes.length - 1] === CR;
-      const to = Math.max(bytes.lastIndexOf(LF), bytes.lastIndexOf(CR)) + 1;
+      const to = endOfLines(bytes);
       if (to > from && remainder.length === 0) {
-        events.lines(decoded(bytes.toString('utf8', from, to)));
+        read(decoded(bytes.toString('utf8', from, to)));
       } else if (to > from) {
         remainder.add(bytes.subarray(from, to));
-        events.lines(decoded(remainder.take()));
+        read(decoded(remainder.take()));
       }
       const rest = Math.max(from, to);
       if (rest < bytes.length) remainder.add(bytes.subarray(rest));
-      return events.take();
     },
     end: () => {
-      events.lines(`${decoded(remainder.take())}\n`);
-      events.dispatch();
-      return events.take();
+      read(`${decoded(remainder.take())}\n`);
+      event.dispatch();
     },
   };
 };

@@ -1,9 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import { createAnswer } from './answer.ts';
+import { createChunkTemplate } from './chunkTemplate.ts';
 import { createPartQueue } from './partQueue.ts';
+import type { Beat } from './beat.ts';
 import type { LlmPart } from './provider.ts';
 import { providerError } from './providerErrors.ts';
-import { createSseParser, MAX_EVENT_BYTES, type SseEvent } from './sseParser.ts';
+import { createSseParser, MAX_EVENT_BYTES, type SseParser, type SseParserOptions } from './sseParser.ts';
 import type { Watchdog } from './watchdog.ts';
 
 /** How much text may wait for a slow consumer before the socket is left unread. */
@@ -17,16 +19,13 @@ interface ReadOptions {
   /** Aborting it ends the reading at once; its reason is thrown. */
   readonly signal: AbortSignal;
   readonly watchdog: Watchdog;
+  /** By which what follows the first token is handed out; null: each piece as it comes. */
+  readonly beat: Beat | null;
   readonly toError: (error: unknown) => Error;
 }
 
-interface EventSource {
-  push(bytes: Buffer): SseEvent[];
-  end(): SseEvent[];
-}
-
 /** An endpoint that does not stream answers with one JSON document, and OpenRouter may with a 200 that is an error. */
-const createWholeBody = (): EventSource => {
+const createWholeBody = ({ onEvent }: Pick<SseParserOptions, 'onEvent'>): SseParser => {
   const chunks: Buffer[] = [];
   let length = 0;
   return {
@@ -34,15 +33,14 @@ const createWholeBody = (): EventSource => {
       chunks.push(bytes);
       length += bytes.length;
       if (length > MAX_EVENT_BYTES) throw providerError('invalid', { cause: new Error('the answer is too long') });
-      return [];
     },
-    end: () => [{ event: null, data: Buffer.concat(chunks).toString('utf8') }],
+    end: () => onEvent({ event: null, data: Buffer.concat(chunks).toString('utf8') }),
   };
 };
 
-const eventsOf = (body: IncomingMessage): EventSource => {
+const createParser = (body: IncomingMessage, options: SseParserOptions): SseParser => {
   const isJson = /^application\/(\S+\+)?json/i.test(body.headers['content-type'] ?? '');
-  return isJson ? createWholeBody() : createSseParser();
+  return isJson ? createWholeBody(options) : createSseParser(options);
 };
 
 /** A proxy's page instead of an answer. Other types are read as events: not every endpoint names them well. */
@@ -81,15 +79,29 @@ export interface Reading {
  * Reads the body of a 2xx response to a streamed `chat/completions` request. Not a generator of its own: its caller is
  * one, and each costs every token several turns of the microtask queue.
  */
-export const openReading = (body: IncomingMessage, { signal, watchdog, toError }: ReadOptions): Reading => {
-  const queue = createPartQueue();
-  const events = eventsOf(body);
+export const openReading = (body: IncomingMessage, { signal, watchdog, beat, toError }: ReadOptions): Reading => {
+  let hasToken = false;
+  let isGathering = false;
+  const leaveBeat = beat?.enter();
+  const queue = createPartQueue((wake) => {
+    if (isGathering && beat) beat.next(wake);
+    else wake();
+  });
   let afterFinish: NodeJS.Timeout | null = null;
   const answer = createAnswer({
     toError,
     emit: (part) => queue.push(part),
-    onToken: () => watchdog.tokenArrived(),
+    onToken: () => {
+      hasToken = true;
+      watchdog.tokenArrived();
+    },
     generationId: generationIdOf(body),
+    onPlainText: (data, text) => template.learn(data, text),
+  });
+  const template = createChunkTemplate((text) => answer.acceptText(text));
+  const parser = createParser(body, {
+    onEvent: (event) => answer.accept(event),
+    shortcut: (lines, from) => template.take(lines, from),
   });
 
   const fail = (error: unknown): void => {
@@ -108,10 +120,11 @@ export const openReading = (body: IncomingMessage, { signal, watchdog, toError }
       fail(error);
     }
   };
-  const accept = (read: () => SseEvent[]): void => {
+  const accept = (bytes: Buffer | null): void => {
     if (queue.isClosed) return;
     try {
-      for (const event of read()) answer.accept(event);
+      if (bytes) parser.push(bytes);
+      else parser.end();
     } catch (error) {
       fail(error);
       return;
@@ -121,13 +134,13 @@ export const openReading = (body: IncomingMessage, { signal, watchdog, toError }
   };
 
   const onData = (bytes: Buffer): void => {
-    accept(() => events.push(bytes));
+    accept(bytes);
     if (queue.size <= MAX_WAITING_CHARS) return;
     watchdog.pause();
     body.pause();
   };
   const onEnd = (): void => {
-    accept(() => events.end());
+    accept(null);
     finish();
   };
   const onBroken = (error?: Error): void => {
@@ -149,8 +162,13 @@ export const openReading = (body: IncomingMessage, { signal, watchdog, toError }
       if (body.isPaused() && !queue.isClosed) body.resume();
       return queue.ready();
     },
-    take: () => queue.take(),
+    take: () => {
+      // Nobody waits for the first token.
+      isGathering = hasToken;
+      return queue.take();
+    },
     stop: () => {
+      leaveBeat?.();
       if (afterFinish) clearTimeout(afterFinish);
       signal.removeEventListener('abort', onAbort);
       if (queue.isClosed) return;

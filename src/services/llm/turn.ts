@@ -81,6 +81,7 @@ const toLlmRequest = (tools: TurnTools, request: RoutedRequest, plan: TurnPlan):
     maxTokens,
     ...(extra === undefined ? {} : { extra }),
     ...(tools.affinity === 'chat' ? { sessionId: chatId } : {}),
+    ...(request.isGathered === true ? { isGathered: true } : {}),
   };
 };
 

@@ -11,8 +11,8 @@ import { endingOf } from './failure.ts';
 import { ReplyStopped, type LiveReply } from './liveReply.ts';
 import type { ReplyLog } from './replyLog.ts';
 import { createSettle } from './settle.ts';
-import { addUsage, segmentsOf, withWriter, type Writer } from './writers.ts';
-import { unitsOf, type BookedAnswer, type UsageService } from '../usage/index.ts';
+import { segmentsOf, withWriter, type Writer } from './writers.ts';
+import { addUsage, unitsOf, type BookedAnswer, type UsageService } from '../usage/index.ts';
 
 /** UTF-16 units that a reply may have; a model that does not stop is stopped there. */
 const MAX_REPLY_UNITS = 1024 * 1024;

@@ -15,6 +15,7 @@ import { createReservations } from './reservations.ts';
 import { createSummary } from './summary.ts';
 import type { UsageService } from './usage.types.ts';
 
+export { addUsage } from './addUsage.ts';
 export { unitsOf } from './guess.ts';
 export { MAX_USAGE_DAYS } from './range.ts';
 export type { BookedAnswer, CompletionNeeds, OpenCompletion, UsageService, UsageSummary } from './usage.types.ts';
