@@ -5,7 +5,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
-import { VARIABLES, type Variable } from '../src/config/env.schema.ts';
+import { OIDC_PROVIDER_VARIABLES, VARIABLES } from '../src/config/env.schema.ts';
+import type { Variable } from '../src/config/values.ts';
 import { ERROR_CODES } from '../src/lib/errorCodes.ts';
 import { buildOpenApi } from '../src/schemas/openapi.ts';
 import { listModes } from '../src/services/llm/simulator/index.ts';
@@ -13,7 +14,10 @@ import { listModes } from '../src/services/llm/simulator/index.ts';
 const pathOf = (file: string): string => fileURLToPath(new URL(`../${file}`, import.meta.url));
 const read = (file: string): string => readFileSync(pathOf(file), 'utf8');
 
-const variables: readonly (readonly [string, Variable])[] = Object.entries(VARIABLES);
+const variables: readonly (readonly [string, Variable])[] = Object.entries({
+  ...VARIABLES,
+  ...OIDC_PROVIDER_VARIABLES,
+});
 const groups = [...new Set(variables.map(([, { group }]) => group))];
 const ofGroup = (group: string): typeof variables => variables.filter(([, variable]) => variable.group === group);
 

@@ -25,6 +25,8 @@ export const createApp = (container: Container): Express => {
   app.set('trust proxy', config.server.trustProxyHops);
   app.set('etag', false);
   app.disable('x-powered-by');
+  // No answer has a validator, so a condition could only be met by `If-None-Match: *`, and for that there is no 304 here.
+  Object.defineProperty(app.request, 'fresh', { value: false });
 
   app.use(requestId);
   app.use(accessLog(logger, metrics));

@@ -7,7 +7,9 @@ import { createChatController } from './controllers/chat.controller.ts';
 import { createDocsController } from './controllers/docs.controller.ts';
 import { createHealthController } from './controllers/health.controller.ts';
 import { createKeysController } from './controllers/keys.controller.ts';
+import { createMfaController } from './controllers/mfa.controller.ts';
 import { createModelsController } from './controllers/models.controller.ts';
+import { createOidcController } from './controllers/oidc.controller.ts';
 import { createOpenAiController } from './controllers/openai.controller.ts';
 import { createSyncController } from './controllers/sync.controller.ts';
 import { createUsageController } from './controllers/usage.controller.ts';
@@ -19,14 +21,20 @@ import { createLifecycle, type Lifecycle } from './lib/lifecycle.ts';
 import type { Logger } from './lib/logger.ts';
 import { createMetrics } from './lib/metrics.ts';
 import { packageVersion } from './lib/version.ts';
-import { sessionCookies } from './middleware/cookies.ts';
+import { sessionCookies, signInCookie } from './middleware/cookies.ts';
 import { createOrigins } from './middleware/origins.ts';
 import { createRateLimits } from './middleware/rateLimit.ts';
 import { openStores } from './models/index.ts';
 import type { Stores } from './models/stores.ts';
 import { createAdminService } from './services/admin/index.ts';
 import { createAudit } from './services/audit/index.ts';
-import { createAuthService, createLoginEnds, createPasswords, type AuthService } from './services/auth/index.ts';
+import {
+  createAuthService,
+  createLoginEnds,
+  createPasswords,
+  watchOtherNodes,
+  type AuthService,
+} from './services/auth/index.ts';
 import { createChatService } from './services/chat/index.ts';
 import { createCompletions } from './services/completions/index.ts';
 import { createContextService } from './services/context/index.ts';
@@ -132,21 +140,22 @@ const openGround = async (config: Config, tools: Tools) => {
 
 const openAccounts = (config: Config, { stores, limits }: { stores: Stores; limits: Limits }, tools: Tools) => {
   const { lifecycle } = tools;
-  const passwords = createPasswords(config.auth, lifecycle);
+  // In production the machine is the server's own; elsewhere others want the cores, and nobody guesses.
+  const passwords = createPasswords({ ...config.auth, standsBack: config.isProduction }, lifecycle);
   const audit = createAudit({ ...tools, store: stores.audit });
   lifecycle.onClose('background', 'audit log', () => audit.flush());
   const mailer = createMailer(config, tools.logger);
   lifecycle.onClose('background', 'mails', () => mailer.close());
   const auth = createAuthService({ ...tools, stores, config, passwords, audit, mailer, limits });
   lifecycle.onClose('background', 'last seen', () => auth.close());
-  const admin = createAdminService({ ...tools, stores, audit });
+  const admin = createAdminService({ ...tools, stores, audit, mailer });
   return { passwords, audit, mailer, auth, admin };
 };
 
 const openServices = async (config: Config, tools: Tools) => {
   const { lifecycle } = tools;
   const { stores, llm, replyRouter } = await openGround(config, tools);
-  const limits = createLimits({ ...tools, config: config.limits });
+  const limits = createLimits({ ...tools, config: config.limits, failures: stores.failures });
   const context = createContext(config, stores.messages, tools);
   const nodeId = newId();
   const usage = createUsage(config, { ...tools, stores, findUsage: llm.findUsage, nodeId });
@@ -221,10 +230,12 @@ const startBackground = async (config: Config, services: Services, tools: Tools)
   const { stores, auth, replies, chat } = services;
   await replies.startReaper();
   await ensureFirstAdmin(auth, tools);
+  watchOtherNodes({ ...tools, endings: stores.endings });
   startSweeper({
     ...tools,
     stores,
     expireChat: (ownerId, chatId) => chat.expireChat(ownerId, chatId),
+    rewrapSecrets: (limit) => auth.rewrapSecondFactors(limit),
     retentionDays: config.database.chatRetentionDays,
     auditRetentionDays: config.auth.auditRetentionDays,
   });
@@ -264,6 +275,8 @@ export const createContainer = async (given: Config, logger: Logger, clock: Cloc
         }),
         openai: createOpenAiController({ ...tools, ...services, gate, heartbeatMs: config.openai.heartbeatMs }),
         accountMail: createAccountMailController(auth),
+        mfa: createMfaController(auth),
+        oidc: createOidcController({ oidc: auth.oidc, cookies: sessionCookies, transaction: signInCookie }),
         keys: createKeysController(auth),
         admin: createAdminController(admin),
         sync: createSyncController(chat),

@@ -34,6 +34,8 @@ const createHttpServer = (container: Container): Server => {
       requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
       connectionsCheckingInterval: 2_000,
+      // What else a client offers, such as h2c, is no reason to refuse what it asks (RFC 9110 §7.8).
+      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
     },
     createApp(container),
   );

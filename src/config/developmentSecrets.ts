@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { readOrCreateSecret } from '../lib/secretFile.ts';
-import type { Config } from './index.ts';
+import type { Config } from './config.types.ts';
 
 /**
  * The configuration with a JWT secret in it. Where none is set, which only development allows, one is made once in

@@ -1,111 +1,30 @@
 import { z } from 'zod';
-
-/** One environment variable: how it is read, what it is without being set, and what it means. */
-export interface Variable<T = unknown, F extends string | undefined = string | undefined> {
-  readonly schema: z.ZodType<T>;
-  /** As it would stand in the environment; undefined: unset. */
-  readonly fallback: F;
-  readonly description: string;
-  readonly group: string;
-  /** Secrets can be read from the file that `<NAME>_FILE` names. */
-  readonly isSecret: boolean;
-}
-
-const variable =
-  (group: string) =>
-  <T, F extends string | undefined>(schema: z.ZodType<T>, fallback: F, description: string): Variable<T, F> => ({
-    schema,
-    fallback,
-    description,
-    group,
-    isSecret: false,
-  });
-
-const secret = <T, F extends string | undefined>(plain: Variable<T, F>): Variable<T, F> => ({
-  ...plain,
-  isSecret: true,
-});
-
-const wholeNumber = (min: number, max: number): z.ZodType<number> =>
-  z
-    .string()
-    .regex(/^\d{1,12}$/, `must be a whole number from ${String(min)} to ${String(max)}`)
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, `must be a whole number from ${String(min)} to ${String(max)}`);
-
-const decimal = (min: number, max: number): z.ZodType<number> =>
-  z
-    .string()
-    .regex(/^\d+(\.\d+)?$/, `must be a number from ${String(min)} to ${String(max)}`)
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, `must be a number from ${String(min)} to ${String(max)}`);
-
-const boolean: z.ZodType<boolean> = z
-  .enum(['true', 'false', '1', '0'], 'must be true or false')
-  .transform((value) => value === 'true' || value === '1');
-
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/** `250ms`, `50s`, `15m`, `12h`, `30d` → milliseconds. */
-const duration = (minMs: number, maxMs: number): z.ZodType<number> =>
-  z
-    .string()
-    .regex(/^\d{1,9}(ms|s|m|h|d)$/, 'must be a duration such as 50s, 15m or 30d')
-    .transform((value) => parseInt(value, 10) * (UNIT_MS[value.replace(/^\d+/, '')] ?? NaN))
-    .refine((ms) => ms >= minMs && ms <= maxMs, 'is out of range');
-
-const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https address' });
-const trimmedUrl: z.ZodType<string> = httpUrl.transform((value) => value.replace(/\/+$/, ''));
-
-/** The path of a page, to which a fragment is added. */
-const linkPath = z.string().regex(/^\/[^\s#]*$/, 'must be a path that begins with / and has no #');
-
-/** Origins as browsers send them: `https://app.example.com`, `capacitor://localhost`; never `*`. */
-const origins: z.ZodType<readonly string[]> = z
-  .string()
-  .transform((value) =>
-    value
-      .split(',')
-      .map((item) => item.trim())
-      .filter(Boolean),
-  )
-  .refine((list) => !list.includes('*'), 'must name the origins: * would let every site use its visitors’ logins')
-  .refine(
-    (list) => list.every((item) => /^[a-z][a-z0-9+.-]*:\/\/[^/\s?#]+$/i.test(item)),
-    'must be origins such as https://app.example.com, without a path',
-  );
-
-export interface WeightedModel {
-  readonly slug: string;
-  readonly weight: number;
-}
-
-const models: z.ZodType<readonly WeightedModel[]> = z
-  .string()
-  .transform((value) =>
-    value
-      .split(',')
-      .map((item) => item.trim())
-      .filter(Boolean),
-  )
-  .refine((list) => list.length > 0, 'must name at least one model')
-  .refine(
-    (list) => list.every((item) => /^[\w.:/@+-]{1,128}(=[1-9]\d{0,3})?$/.test(item)),
-    'must be a list of slug or slug=weight, such as openai/gpt-5-mini,qwen/qwen3-32b=2',
-  )
-  .transform((list) =>
-    list.map((item) => {
-      const [slug = '', weight = '1'] = item.split('=');
-      return { slug, weight: Number(weight) };
-    }),
-  )
-  .refine((list) => new Set(list.map((item) => item.slug)).size === list.length, 'names a model twice');
+import {
+  appSchemes,
+  boolean,
+  decimal,
+  duration,
+  httpUrl,
+  linkPath,
+  models,
+  oidcScopes,
+  origins,
+  providerIds,
+  secret,
+  trimmedUrl,
+  UNIT_MS,
+  variable,
+  wholeNumber,
+  type ValueOfVariable,
+  type Variable,
+} from './values.ts';
 
 const server = variable('Server');
 const database = variable('Database');
 const llm = variable('Models');
 const auth = variable('Accounts');
 const mail = variable('Mail');
+const oidc = variable('OpenID Connect');
 const limits = variable('Limits');
 const chat = variable('Chat');
 const openai = variable('OpenAI-compatible door (`/v1`)');
@@ -199,7 +118,7 @@ export const VARIABLES = {
     auth(
       z.string().min(1),
       undefined,
-      'Still accepted after a change of `JWT_SECRET`: keep it for `REFRESH_TOKEN_TTL`, refresh tokens hang on it too',
+      'Still accepted after a change of `JWT_SECRET`: keep it for `REFRESH_TOKEN_TTL`, refresh tokens hang on it too; second factors move to the new one at start',
     ),
   ),
   JWT_ISSUER: auth(z.string().min(1).max(255), 'parley', '`iss` and `aud` of access tokens'),
@@ -215,6 +134,11 @@ export const VARIABLES = {
   ),
   PASSWORD_RULES: auth(z.enum(['full', 'length']), 'full', '`length` drops the upper, lower and digit rule'),
   OAUTH_PASSWORD_GRANT: auth(boolean, 'true', 'Whether `POST /api/auth/token` takes `grant_type=password`'),
+  TOTP_ISSUER: auth(
+    z.string().regex(/^[^:\s](?:[^:\r\n]{0,62}[^:\s])?$/, 'must have 1–64 characters and no colon'),
+    'Parley',
+    'Name of the service in authenticator apps',
+  ),
   AUDIT_RETENTION_DAYS: auth(
     wholeNumber(1, 36_500),
     '400',
@@ -269,6 +193,17 @@ export const VARIABLES = {
     'Page of the frontend, under `PUBLIC_URL`, that asks for a new password and sends it to `POST /api/auth/reset-password`',
   ),
 
+  OIDC_PROVIDERS: oidc(
+    providerIds,
+    undefined,
+    'Names of the providers that users may sign in with, such as `google,corp`; each has the variables below, `<NAME>` in capitals and `_` for `-`',
+  ),
+  OIDC_APP_SCHEMES: oidc(
+    appSchemes,
+    undefined,
+    'URL schemes of apps that a sign-in may lead back to, such as `com.example.chat`',
+  ),
+
   RATE_LIMIT_AUTH_PER_MINUTE: limits(
     wholeNumber(0, 1_000_000),
     '5',
@@ -277,7 +212,7 @@ export const VARIABLES = {
   LOGIN_THROTTLE: limits(
     boolean,
     'true',
-    'Whether wrong passwords cost time: five per account are free, then the wait doubles up to 15 minutes; 20 per IP address in 15 minutes',
+    'Whether wrong passwords and codes cost time: five per account are free, then the wait doubles up to 15 minutes; 20 per IP address in 15 minutes',
   ),
   RATE_LIMIT_API_PER_MINUTE: limits(
     wholeNumber(0, 1_000_000),
@@ -336,9 +271,23 @@ export const VARIABLES = {
 
 export type VariableName = keyof typeof VARIABLES;
 
-/** What a variable's value is once it was read: with a default it is always there. */
-export type ValueOf<K extends VariableName> =
-  (typeof VARIABLES)[K] extends Variable<infer T, infer F> ? (F extends string ? T : T | undefined) : never;
+export type ValueOf<K extends VariableName> = ValueOfVariable<(typeof VARIABLES)[K]>;
+
+/** What each provider that `OIDC_PROVIDERS` names is configured by; `<NAME>` stands for its name. */
+export const OIDC_PROVIDER_VARIABLES = {
+  'OIDC_<NAME>_ISSUER': oidc(httpUrl, undefined, 'Its issuer, such as `https://accounts.google.com`'),
+  'OIDC_<NAME>_CLIENT_ID': oidc(z.string().min(1), undefined, 'The client that was registered there'),
+  'OIDC_<NAME>_CLIENT_SECRET': secret(oidc(z.string().min(1), undefined, 'Its secret; unset for a public client')),
+  'OIDC_<NAME>_SCOPES': oidc(oidcScopes, 'openid email profile', 'What is asked for'),
+  'OIDC_<NAME>_LABEL': oidc(z.string().max(100), undefined, 'What a login page calls it; unset: its name'),
+  'OIDC_<NAME>_TRUST_EMAIL': oidc(
+    boolean,
+    'true',
+    'Whether its `email_verified` is believed; `false` where users choose their address themselves: then no account is found by address',
+  ),
+} as const satisfies Record<string, Variable>;
+
+export type ProviderVariableName = keyof typeof OIDC_PROVIDER_VARIABLES;
 
 /** Variables of the wire contract that this version does not act on; setting one is answered by a warning at start. */
 export const NOT_YET = ['REDIS_URL', 'METRICS_TOKEN'] as const;

@@ -32,6 +32,10 @@ export const createAdminController = (admin: AdminService) => ({
     await admin.signOut(actorOf(req), idOf(req));
     res.status(204).end();
   },
+  removeSecondFactor: async (req: Request, res: Response) => {
+    await admin.removeSecondFactor(actorOf(req), idOf(req));
+    res.status(204).end();
+  },
   listEvents: async ({ actor, user, action, ...query }: ListEvents, _req: Request, res: Response) => {
     const actions = action === undefined ? [] : [action];
     const page = await admin.listEvents({ ...query, actorId: actor, ownerId: user, actions });

@@ -9,23 +9,15 @@ import {
   type LoginInput,
   type logoutQuerySchema,
   type refreshSchema,
-  type SessionView,
   type Signup,
   type UpdateMe,
 } from '../schemas/auth.schemas.ts';
 import { pageView } from '../schemas/common.ts';
+import { proofOf, type FinishLogin } from '../schemas/mfa.schemas.ts';
 import { toLoginView, toSignInView, type pageSchema } from '../schemas/logins.schemas.ts';
 import { OAuthError, parseTokenForm, type TokenForm, type TokenResponse } from '../schemas/oauth.schemas.ts';
 import type { AuthService, Client, Session } from '../services/auth/index.ts';
-
-const clientOf = (req: Request): Client => ({ ip: req.ip ?? '', device: req.get('User-Agent') ?? '' });
-
-const toSessionView = (session: Session): SessionView => ({
-  user: toUserView(session.user),
-  accessToken: session.accessToken,
-  tokenType: 'Bearer',
-  expiresIn: session.expiresInSeconds,
-});
+import { clientOf, toCookieSession, toTokenSession } from './sessionAnswer.ts';
 
 const toTokenResponse = (session: Session): TokenResponse => ({
   access_token: session.accessToken,
@@ -33,6 +25,7 @@ const toTokenResponse = (session: Session): TokenResponse => ({
   expires_in: session.expiresInSeconds,
   refresh_token: session.refreshToken,
   scope: 'chat read',
+  ...(session.deviceToken === undefined ? {} : { device_token: session.deviceToken }),
 });
 
 export interface AuthControllerOptions {
@@ -53,17 +46,13 @@ export interface AuthControllerOptions {
 export const createAuthController = ({ auth, cookies, allowPasswordGrant }: AuthControllerOptions) => {
   /** Answers with a session: tokens for a browser go into cookies, for other clients into the body (ASVS 5.0 §3.3.4). */
   const sendSession = (res: Response, session: Session, mode: 'cookie' | 'token'): void => {
-    const view = toSessionView(session);
     if (mode === 'cookie') cookies.set(res, session);
-    const { refreshToken, deviceToken } = session;
-    res.json(
-      mode === 'cookie' ? view : { ...view, refreshToken, ...(deviceToken === undefined ? {} : { deviceToken }) },
-    );
+    res.json(mode === 'cookie' ? toCookieSession(session) : toTokenSession(session));
   };
 
   const grant = (form: TokenForm, client: Client): Promise<Session> => {
     if (form.grant_type === 'refresh_token') return auth.refresh(form.refresh_token);
-    if (allowPasswordGrant) return auth.login(form, client);
+    if (allowPasswordGrant) return auth.login(form, { ...client, deviceToken: form.device_token });
     throw new OAuthError('unsupported_grant_type', 'grant_type must be refresh_token');
   };
 
@@ -76,6 +65,10 @@ export const createAuthController = ({ auth, cookies, allowPasswordGrant }: Auth
     login: async ({ session, deviceToken, ...credentials }: LoginInput, req: Request, res: Response) => {
       const client = { ...clientOf(req), deviceToken: deviceToken ?? cookies.deviceToken(req) };
       sendSession(res, await auth.login(credentials, client), session);
+    },
+    finishLogin: async ({ mfaToken, session, deviceToken, ...proof }: FinishLogin, req: Request, res: Response) => {
+      const client = { ...clientOf(req), deviceToken: deviceToken ?? cookies.deviceToken(req) };
+      sendSession(res, await auth.finishLogin({ mfaToken, proof: proofOf(proof) }, client), session);
     },
     token: async (req: Request, res: Response) => {
       const session = await grant(parseTokenForm(req.body), clientOf(req));

@@ -31,6 +31,7 @@ export const ERROR_CODES = {
   TOKEN_EXPIRED: spec(401, 'The access token has expired: refresh it and retry'),
   TOKEN_INVALID: spec(401, 'The token is not valid'),
   TOKEN_REVOKED: spec(401, 'The login has ended: log in again'),
+  SIGN_IN_FAILED: spec(401, 'The sign-in at the provider did not succeed: begin again'),
   MFA_REQUIRED: spec(401, 'A second factor is required'),
 
   FORBIDDEN: spec(403, 'Not allowed for this account'),
@@ -44,6 +45,7 @@ export const ERROR_CODES = {
   MESSAGE_NOT_FOUND: spec(404, 'No such message'),
   LOGIN_NOT_FOUND: spec(404, 'No such login'),
   KEY_NOT_FOUND: spec(404, 'No such API key'),
+  IDENTITY_NOT_FOUND: spec(404, 'No such identity'),
   USER_NOT_FOUND: spec(404, 'No such user'),
 
   METHOD_NOT_ALLOWED: spec(405, 'The address does not know this method'),
@@ -53,6 +55,7 @@ export const ERROR_CODES = {
 
   USERNAME_TAKEN: spec(409, 'The username is taken'),
   EMAIL_TAKEN: spec(409, 'The e-mail address is taken'),
+  IDENTITY_TAKEN: spec(409, 'Another account is signed in to by this identity'),
   IDEMPOTENCY_CONFLICT: spec(409, 'The same message id was used for another message'),
   CHAT_BUSY: spec(409, 'The chat is still answering', { retryable: true }),
   CURSOR_EXPIRED: spec(410, 'The cursor is too old: start again without one'),
@@ -64,6 +67,7 @@ export const ERROR_CODES = {
   INTERNAL: spec(500, 'Something went wrong on the server', { logLevel: 'error' }),
   LLM_FAILED: spec(502, 'The model could not answer', later),
   LLM_UNAVAILABLE: spec(503, 'No model is available', later),
+  PROVIDER_UNAVAILABLE: spec(503, 'The sign-in provider cannot be reached', later),
   STORE_UNAVAILABLE: spec(503, 'The database is not available', { ...later, logLevel: 'error' }),
   SHUTTING_DOWN: spec(503, 'The server is restarting', { retryable: true }),
   LLM_TIMEOUT: spec(504, 'The model took too long', later),

@@ -12,6 +12,8 @@ interface CookieSpec {
 const ACCESS: CookieSpec = { secureName: '__Host-parley_at', plainName: 'parley_at', path: '/' };
 const REFRESH: CookieSpec = { secureName: '__Secure-parley_rt', plainName: 'parley_rt', path: '/api/auth' };
 const DEVICE: CookieSpec = { secureName: '__Secure-parley_dt', plainName: 'parley_dt', path: '/api/auth' };
+/** What a sign-in at another service began with; the way back is a navigation from another site, which `Lax` lets through. */
+const SIGN_IN: CookieSpec = { secureName: '__Host-parley_oidc', plainName: 'parley_oidc', path: '/' };
 /** As long as the server knows the device (services/auth/devices.ts). */
 const DEVICE_MS = 180 * 86_400_000;
 
@@ -73,4 +75,13 @@ export const sessionCookies: SessionCookies = {
   },
   refreshToken: (req) => readSessionCookies(req, req.secure).refreshToken,
   deviceToken: (req) => parseCookie(req.headers.cookie ?? '')[nameOf(DEVICE, req.secure)] || undefined,
+};
+
+/** What a browser keeps while its user is at another service to sign in. */
+export const signInCookie = {
+  set: (res: Response, value: string, maxAgeMs: number): void =>
+    append(res, SIGN_IN, { value, expires: new Date(Date.now() + maxAgeMs) }),
+  clear: (res: Response): void => append(res, SIGN_IN, { value: '', expires: new Date(0) }),
+  read: (req: Request): string | undefined =>
+    parseCookie(req.headers.cookie ?? '')[nameOf(SIGN_IN, req.secure)] || undefined,
 };

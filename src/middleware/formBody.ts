@@ -21,12 +21,24 @@ const parseForm = (body: Uint8Array): Record<string, string> => {
   return Object.fromEntries(form);
 };
 
+const readBytes = express.raw({ type: MEDIA_TYPE, limit: MAX_FORM_BYTES });
+
+/** Broken or unknown compression and a cut body make no form that we can read; one that is too large has a status of its own. */
+const readError = (error: unknown): unknown =>
+  Error.isError(error) && 'status' in error && (error.status === 400 || error.status === 415)
+    ? new OAuthError('invalid_request', 'the body could not be read')
+    : error;
+
 /**
  * Reads an OAuth form into `req.body`, in UTF-8 only (RFC 6749 Appendix B).
  * @throws OAuthError `invalid_request`: another media type, bad encoding, or a parameter that is there twice
  */
-export const formBody: RequestHandler[] = [
-  express.raw({ type: MEDIA_TYPE, limit: MAX_FORM_BYTES }),
+export const formBody: readonly RequestHandler[] = [
+  (req, res, next) => {
+    readBytes(req, res, (error?: unknown) => {
+      next(error === undefined ? undefined : readError(error));
+    });
+  },
   (req, _res, next) => {
     if (!Buffer.isBuffer(req.body)) throw new OAuthError('invalid_request', `the body must be ${MEDIA_TYPE}`);
     try {

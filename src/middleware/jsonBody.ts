@@ -9,8 +9,12 @@ export const MAX_BODY_BYTES = 256 * 1024;
 const isJson = (contentType: string): boolean =>
   /^application\/json\s*(;\s*charset\s*=\s*"?utf-?8"?\s*)?;?$/i.test(contentType.trim());
 
+/** A body of these means nothing (RFC 9110 §9.3.1), and Node throws it away. */
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
+
 const hasBody = (req: Request): boolean =>
-  req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0;
+  !SAFE_METHODS.has(req.method) &&
+  (req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0);
 
 /** Broken compression or a cut body is no JSON either; too large and an unknown encoding have codes of their own. */
 const bodyError = (error: unknown): Error => {

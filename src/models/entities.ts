@@ -14,9 +14,26 @@ export interface User {
   readonly role: Role;
   readonly status: 'active' | 'disabled';
   readonly passwordHash: string;
+  /** Whether it has a second factor; false in a new account, and changed by the `SecondFactorStore` alone. */
+  readonly mfaEnabled: boolean;
   readonly createdAt: Date;
   readonly updatedAt: Date;
   readonly lastLoginAt: Date | null;
+}
+
+/** What a user's authenticator and the server share (RFC 6238), and the codes for who lost the authenticator. */
+export interface SecondFactor {
+  readonly id: string;
+  readonly ownerId: string;
+  /** The shared secret, encrypted. */
+  readonly secret: string;
+  /** Under which key. */
+  readonly keyId: string;
+  readonly enabledAt: Date;
+  /** The newest time step of which a code was used; what is not newer is spent. */
+  readonly lastStep: number;
+  /** SHA-256 of each recovery code that was not used. */
+  readonly recoveryHashes: readonly string[];
 }
 
 /** One signed-in device: a family of refresh tokens, of which only the newest is good. */
@@ -56,6 +73,20 @@ export interface ApiKey {
   readonly revokedAt: Date | null;
 }
 
+/** An account at another service (OpenID Connect) by which its owner signs in. Issuer and subject together are unique. */
+export interface Identity {
+  readonly id: string;
+  readonly ownerId: string;
+  /** The name that the provider was configured under. */
+  readonly provider: string;
+  readonly issuer: string;
+  readonly subject: string;
+  /** The address that it had there when it was linked, to tell it from others. */
+  readonly email: string | null;
+  readonly createdAt: Date;
+  readonly lastUsedAt: Date;
+}
+
 /** Something that matters for the security of accounts, as it happened. Never changed; names nobody but by id. */
 export interface AuditEvent {
   readonly id: string;
@@ -87,7 +118,8 @@ export interface Ticket {
 
 /** What a mail's link proves: that who follows it reads the address it was sent to. An owner has one of a kind. */
 export interface MailToken {
-  readonly kind: 'verify' | 'reset';
+  /** `move`: to an address that the account is to have once the link was followed. */
+  readonly kind: 'verify' | 'reset' | 'move';
   readonly ownerId: string;
   /** SHA-256 of what the link holds. */
   readonly hash: string;

@@ -1,4 +1,4 @@
-import type { ApiKey, AuditEvent, Login, MailToken, Ticket, User } from './entities.ts';
+import type { ApiKey, AuditEvent, Identity, Login, MailToken, SecondFactor, Ticket, User } from './entities.ts';
 
 /** The part of the contract (stores.ts) about accounts: who may come in, and what is written down about that. */
 export interface UserStore {
@@ -84,6 +84,43 @@ export interface Seen {
   readonly at: Date;
 }
 
+/** What ended for accounts, by whichever node. */
+export interface Endings {
+  readonly logins: readonly { readonly ownerId: string; readonly loginId: string; readonly at: Date }[];
+  readonly keys: readonly { readonly ownerId: string; readonly keyId: string; readonly at: Date }[];
+  /** That changed; over: disabled or deleted. */
+  readonly accounts: readonly { readonly ownerId: string; readonly isOver: boolean; readonly at: Date }[];
+}
+
+export interface EndingStore {
+  /** Everything from this time on, as the nodes that did it stamped it. */
+  readEndings(since: Date): Promise<Endings>;
+}
+
+/** Wrong guesses of a password or code under a key. */
+export interface FailureCount {
+  readonly failures: number;
+  readonly firstAt: Date;
+  readonly lastAt: Date;
+}
+
+/** When wrong guesses are forgotten: milliseconds since the last one, or since the first. */
+export interface FailureMemory {
+  readonly ms: number;
+  readonly since: 'last' | 'first';
+}
+
+/** What several nodes count together. */
+export interface FailureStore {
+  /** What counts under a key at `now`; null: nothing. */
+  readFailures(key: string, now: Date): Promise<FailureCount | null>;
+  /** Counts one more. Of several calls at once under a key that had nothing, some may count as one. */
+  addFailure(key: string, at: Date, memory: FailureMemory): Promise<void>;
+  clearFailures(key: string): Promise<void>;
+  /** Removes at most `limit` keys that were forgotten before `before`; returns how many. */
+  deleteFailures(before: Date, limit: number): Promise<number>;
+}
+
 export interface ApiKeyStore {
   /**
    * Stores a key, unless its owner has `max` that are not revoked; false then. Of several calls at once it may refuse one
@@ -113,6 +150,45 @@ export interface MailTokenStore {
   dropMailToken(ownerId: string, kind: MailToken['kind']): Promise<void>;
   /** Removes at most `limit` tokens that expired before `before`; returns how many. */
   deleteMailTokens(before: Date, limit: number): Promise<number>;
+}
+
+/** The second factors of accounts: one each, which is gone with its account. */
+export interface SecondFactorStore {
+  /** Gives its owner a second factor; false, and nothing changed, when there is no such user or it has one. */
+  enableFactor(factor: SecondFactor): Promise<boolean>;
+  findFactor(ownerId: string): Promise<SecondFactor | null>;
+  /**
+   * Spends a time step of the factor: of any number of calls with one step exactly one is true. False, too, when a newer one
+   * was spent, and when the owner has another factor by now or none.
+   */
+  spendStep(ownerId: string, factorId: string, step: number): Promise<boolean>;
+  /** Takes a recovery code away: of any number of calls with one hash exactly one is true. */
+  spendRecoveryCode(ownerId: string, hash: string): Promise<boolean>;
+  /** False when the owner has none. */
+  disableFactor(ownerId: string, at: Date): Promise<boolean>;
+  /** At most `limit` factors whose secret is encrypted under this key. */
+  listFactorsByKey(keyId: string, limit: number): Promise<SecondFactor[]>;
+  /** Compare-and-set: the same secret under another key; false, and nothing changed, when `from` is not what is stored. */
+  replaceSecret(ownerId: string, from: string, to: SealedSecret): Promise<boolean>;
+}
+
+export type SealedSecret = Pick<SecondFactor, 'secret' | 'keyId'>;
+
+export interface IdentityStore {
+  findIdentity(issuer: string, subject: string): Promise<Identity | null>;
+  /** @throws DuplicateKeyError `subject` when it is linked already, to whomever */
+  createIdentity(identity: Identity): Promise<void>;
+  /**
+   * Makes an account with the identity that it is signed in by, or neither.
+   * @throws DuplicateKeyError `username` (whatever its case), `email` or `subject`
+   */
+  createAccount(user: User, identity: Identity): Promise<void>;
+  /** The oldest first. */
+  listIdentities(ownerId: string): Promise<Identity[]>;
+  /** False when the owner has no such identity. */
+  deleteIdentity(ownerId: string, identityId: string): Promise<boolean>;
+  /** Notes when it was used. Need not be durable. */
+  touchIdentity(ownerId: string, identityId: string, at: Date): Promise<void>;
 }
 
 export interface AuditFilter {

@@ -10,7 +10,17 @@ import type {
   Turn,
   Usage,
 } from './entities.ts';
-import type { UserStore, LoginStore, ApiKeyStore, MailTokenStore, AuditStore } from './stores.accounts.ts';
+import type {
+  UserStore,
+  IdentityStore,
+  LoginStore,
+  ApiKeyStore,
+  MailTokenStore,
+  SecondFactorStore,
+  AuditStore,
+  EndingStore,
+  FailureStore,
+} from './stores.accounts.ts';
 import type { Reservation, UsageStore } from './stores.usage.ts';
 
 export type * from './stores.accounts.ts';
@@ -84,6 +94,12 @@ export interface StoredTurn {
   readonly fingerprint: string;
   /** Null when the turn was stored once and its messages were deleted since. */
   readonly turn: Turn | null;
+}
+
+export interface ReplyStart {
+  /** Given: only if the reply's lease is this node's. */
+  readonly nodeId?: string;
+  readonly at: Date;
 }
 
 export interface ReplyEnd {
@@ -161,10 +177,10 @@ export interface MessageStore {
   /** Compare-and-set `queued → pending` with a lease; false when it was not queued any more. */
   claimReply(ownerId: string, messageId: string, lease: Lease, at: Date): Promise<boolean>;
   /**
-   * Compare-and-set `pending → streaming`, before a model is asked for the first time; false when it was not pending any more.
-   * Survives the death of the process, but need not survive a power loss.
+   * Compare-and-set `pending → streaming`, before a model is asked for the first time; false when it was not pending any more,
+   * or is another node's (`start.nodeId`). Survives the death of the process, but need not survive a power loss.
    */
-  startReply(ownerId: string, messageId: string, model: string, at: Date): Promise<boolean>;
+  startReply(ownerId: string, messageId: string, model: string, start: ReplyStart): Promise<boolean>;
   /**
    * Compare-and-set to `queued` of a reply that nobody generates and for which no model was ever asked, which is to say that
    * `startReply` never succeeded: one that is `interrupted`, or `pending` with a lease that ended before `at`. Takes its
@@ -247,6 +263,12 @@ export interface Stores {
   readonly logins: LoginStore;
   readonly apiKeys: ApiKeyStore;
   readonly mailTokens: MailTokenStore;
+  readonly secondFactors: SecondFactorStore;
+  readonly identities: IdentityStore;
+  /** Null where one node alone can have the database. */
+  readonly endings: EndingStore | null;
+  /** Null as well: there one node counts for itself. */
+  readonly failures: FailureStore | null;
   readonly audit: AuditStore;
   readonly chats: ChatStore;
   readonly messages: MessageStore;

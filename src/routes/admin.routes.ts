@@ -20,6 +20,7 @@ export const createAdminRouter = ({ admin, limits: { api } }: Parts): Router => 
     delete: ['admin', api, admin.deleteUser],
   });
   endpoints(router, '/users/:id/sign-out', { post: ['admin', api, admin.signOut] });
+  endpoints(router, '/users/:id/mfa', { delete: ['admin', api, admin.removeSecondFactor] });
   endpoints(router, '/audit', { get: ['admin', api, withQuery(listEventsSchema, admin.listEvents)] });
   endpoints(router, '/stats', { get: ['manager', api, admin.getStats] });
   return router;

@@ -1,6 +1,7 @@
 import { Router } from 'express';
 import type { AccountMailController } from '../controllers/accountMail.controller.ts';
 import type { AuthController } from '../controllers/auth.controller.ts';
+import type { MfaController } from '../controllers/mfa.controller.ts';
 import { formBody } from '../middleware/formBody.ts';
 import { oauthErrors } from '../middleware/oauthErrors.ts';
 import type { RateLimits } from '../middleware/rateLimit.ts';
@@ -20,11 +21,13 @@ import {
   updateMeSchema,
 } from '../schemas/auth.schemas.ts';
 import { pageSchema } from '../schemas/logins.schemas.ts';
+import { confirmTotpSchema, finishLoginSchema, removeTotpSchema } from '../schemas/mfa.schemas.ts';
 import { endpoints, type Endpoint } from './endpoints.ts';
 
 interface Parts {
   readonly auth: AuthController;
   readonly accountMail: AccountMailController;
+  readonly mfa: MfaController;
   readonly limits: RateLimits;
 }
 
@@ -37,12 +40,18 @@ export const createTokenRouter = ({ auth, limits }: Pick<Parts, 'auth' | 'limits
 };
 
 /** `/api/auth/…` */
-export const createAuthRouter = ({ auth, accountMail, limits }: Parts): Router => {
+export const createAuthRouter = ({ auth, accountMail, mfa, limits }: Parts): Router => {
   const router = Router();
   const signup: Endpoint = ['public', limits.auth, withBody(signupSchema, auth.signup)];
   endpoints(router, '/signup', { post: signup });
   endpoints(router, '/register', { post: signup });
   endpoints(router, '/login', { post: ['public', limits.auth, withBody(loginSchema, auth.login)] });
+  endpoints(router, '/mfa', { post: ['public', limits.auth, withBody(finishLoginSchema, auth.finishLogin)] });
+  endpoints(router, '/mfa/totp', {
+    get: ['login', limits.api, mfa.getTotp],
+    post: ['login', limits.api, withBody(confirmTotpSchema, mfa.confirmTotp)],
+    delete: ['login', limits.api, withBody(removeTotpSchema, mfa.removeTotp)],
+  });
   endpoints(router, '/refresh', { post: ['refresh', limits.api, withBody(refreshSchema, auth.refresh)] });
   endpoints(router, '/logout', { post: ['refresh', limits.api, withQuery(logoutQuerySchema, auth.logout)] });
   endpoints(router, '/me', {

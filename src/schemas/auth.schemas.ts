@@ -11,6 +11,7 @@ export const userSchema = z
     fullName: z.string().optional(),
     role: z.enum(['user', 'manager', 'admin']),
     status: z.enum(['active', 'disabled']),
+    mfaEnabled: z.boolean().meta({ description: 'Whether a login needs a second factor' }),
     createdAt: timestamp,
     updatedAt: timestamp,
     lastLoginAt: timestamp.nullable(),
@@ -28,6 +29,7 @@ export const toUserView = (user: User): UserView => ({
   ...(user.fullName === null ? {} : { fullName: user.fullName }),
   role: user.role,
   status: user.status,
+  mfaEnabled: user.mfaEnabled,
   createdAt: user.createdAt.toISOString(),
   updatedAt: user.updatedAt.toISOString(),
   lastLoginAt: user.lastLoginAt?.toISOString() ?? null,
@@ -52,10 +54,10 @@ export const passwordField = z
   .refine((value) => codePoints(value) >= 1, 'must not be empty');
 
 /** Cookies for browsers, or both tokens in the body for other clients. */
-const session = z.enum(['cookie', 'token']).default('cookie');
+export const sessionField = z.enum(['cookie', 'token']).default('cookie');
 const fullName = text(1, 100);
 /** What an earlier login on this device answered: so its user gets in whatever others try under the same name. */
-const deviceToken = z.string().max(128).optional();
+export const deviceTokenField = z.string().max(128).optional();
 
 export const signupSchema = z
   .strictObject({
@@ -63,13 +65,18 @@ export const signupSchema = z
     email: emailField,
     password: passwordField,
     fullName: fullName.optional(),
-    session,
+    session: sessionField,
   })
   .meta({ id: 'Signup' });
 export type Signup = z.output<typeof signupSchema>;
 
 export const loginSchema = z
-  .strictObject({ username: text(1, 254), password: passwordField, session, deviceToken })
+  .strictObject({
+    username: text(1, 254),
+    password: passwordField,
+    session: sessionField,
+    deviceToken: deviceTokenField,
+  })
   .meta({ id: 'Login' });
 export type LoginInput = z.output<typeof loginSchema>;
 

@@ -6,7 +6,12 @@ import { text } from './common.ts';
 /** The body of `POST /api/auth/token`. Parameters that we do not know are ignored (RFC 6749 §3.2). */
 export const tokenFormSchema = z
   .discriminatedUnion('grant_type', [
-    z.object({ grant_type: z.literal('password'), username: text(1, 254), password: passwordField }),
+    z.object({
+      grant_type: z.literal('password'),
+      username: text(1, 254),
+      password: passwordField,
+      device_token: z.string().max(128).optional(),
+    }),
     z.object({ grant_type: z.literal('refresh_token'), refresh_token: z.string().min(1).max(512) }),
   ])
   .meta({ id: 'TokenRequest' });
@@ -20,6 +25,10 @@ export const tokenResponseSchema = z
     expires_in: z.int().meta({ description: 'Seconds' }),
     refresh_token: z.string(),
     scope: z.string(),
+    device_token: z
+      .string()
+      .optional()
+      .meta({ description: 'After a password: to be kept on the device and sent with its next one' }),
   })
   .meta({ id: 'TokenResponse' });
 export type TokenResponse = z.infer<typeof tokenResponseSchema>;
@@ -62,6 +71,7 @@ export const toOAuthError = (error: unknown): OAuthErrorBody | null => {
     'INVALID_CREDENTIALS',
     'ACCOUNT_DISABLED',
     'EMAIL_NOT_VERIFIED',
+    'MFA_REQUIRED',
     'TOKEN_INVALID',
     'TOKEN_REVOKED',
   ] as const) {

@@ -66,6 +66,18 @@ export const adminOperations: readonly Operation[] = [
     errors: ['USER_NOT_FOUND'],
   },
   {
+    id: 'removeSecondFactor',
+    method: 'delete',
+    path: '/api/admin/users/{id}/mfa',
+    tag: 'Administration',
+    summary: 'Switch off the second factor of a user',
+    description:
+      'For a user who lost authenticator and recovery codes, once you are sure who is asking. The user is told by mail. Not for the own account.',
+    auth: 'user',
+    answers: { 204: { description: 'The password alone is enough again' } },
+    errors: ['USER_NOT_FOUND'],
+  },
+  {
     id: 'listAuditEvents',
     method: 'get',
     path: '/api/admin/audit',

@@ -91,10 +91,12 @@ const OPENAI_REFUSALS: Readonly<Record<number, string>> = {
 };
 const STATUSES_OF_READS = new Set(['401', '403', '404', '429', '500', '503']);
 
-const openAiRefusals = ({ method }: Operation, schemas: SchemaCollection): OperationDoc['responses'] =>
+const openAiRefusals = ({ method, path }: Operation, schemas: SchemaCollection): OperationDoc['responses'] =>
   Object.fromEntries(
     Object.entries(OPENAI_REFUSALS)
-      .filter(([status]) => method === 'post' || STATUSES_OF_READS.has(status))
+      .filter(
+        ([status]) => method === 'post' || STATUSES_OF_READS.has(status) || (status === '400' && path.includes('{')),
+      )
       .map(([status, description]): readonly [string, ResponseDoc] => [
         status,
         {

@@ -49,12 +49,12 @@ export const authOperations: readonly Operation[] = [
     path: '/api/auth/login',
     tag: 'Accounts',
     summary: 'Log in by username or e-mail',
-    description: `Wrong name and wrong password are answered alike. ${sessions}`,
+    description: `Wrong name and wrong password are answered alike. An account with a second factor is answered \`MFA_REQUIRED\` with \`mfaToken\`: go on with \`POST /api/auth/mfa\`. ${sessions}`,
     auth: 'none',
     body: loginSchema,
     example: { username: 'ada', password: 'Analytical-1843' },
     answers: { 200: { description: 'A new login', schema: sessionSchema, headers: setsCookies } },
-    errors: ['INVALID_CREDENTIALS', 'TOO_MANY_FAILURES', 'ACCOUNT_DISABLED', 'EMAIL_NOT_VERIFIED'],
+    errors: ['INVALID_CREDENTIALS', 'MFA_REQUIRED', 'TOO_MANY_FAILURES', 'ACCOUNT_DISABLED', 'EMAIL_NOT_VERIFIED'],
   },
   {
     id: 'token',
@@ -83,7 +83,7 @@ export const authOperations: readonly Operation[] = [
     body: refreshSchema,
     example: { refreshToken: '…' },
     answers: { 200: { description: 'New tokens', schema: sessionSchema, headers: setsCookies } },
-    errors: ['UNAUTHENTICATED', 'TOKEN_INVALID', 'TOKEN_EXPIRED', 'TOKEN_REVOKED', 'ACCOUNT_DISABLED'],
+    errors: ['UNAUTHENTICATED', 'TOKEN_INVALID', 'TOKEN_EXPIRED', 'TOKEN_REVOKED', 'ACCOUNT_DISABLED', 'FORBIDDEN'],
   },
   {
     id: 'logout',

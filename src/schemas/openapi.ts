@@ -14,6 +14,8 @@ import {
 } from './openapi.document.ts';
 import { buildEvents } from './openapi.events.ts';
 import { loginOperations } from './openapi.logins.ts';
+import { mfaOperations } from './openapi.mfa.ts';
+import { oidcOperations } from './openapi.oidc.ts';
 import { openAiOperations } from './openapi.openai.ts';
 import type { Operation } from './openapi.operation.ts';
 import { createSchemaCollection, type SchemaCollection } from './openapi.schemas.ts';
@@ -34,7 +36,9 @@ export const OPERATIONS: readonly Operation[] = [
   ...usageOperations,
   ...authOperations,
   ...accountMailOperations,
+  ...oidcOperations,
   ...loginOperations,
+  ...mfaOperations,
   ...adminOperations,
   ...openAiOperations,
   ...systemOperations,

@@ -13,6 +13,7 @@ export const problemSchema = z
     requestId: z.string(),
     retryable: z.boolean(),
     retryAfterMs: z.int().optional(),
+    mfaToken: z.string().optional().meta({ description: 'With `MFA_REQUIRED`: for `POST /api/auth/mfa`' }),
     errors: z.array(z.strictObject({ path: z.string(), message: z.string() })).optional(),
   })
   .meta({ id: 'Problem' });

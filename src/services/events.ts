@@ -22,8 +22,8 @@ export interface ServiceEvents {
   loginEnded: { readonly ownerId: string; readonly loginId: string };
   /** The API key is no good any more. */
   keyEnded: { readonly ownerId: string; readonly keyId: string };
-  /** What the account may do has changed. */
-  roleChanged: { readonly ownerId: string };
+  /** What these accounts may do may have changed. */
+  accountsChanged: { readonly ownerIds: ReadonlySet<string> };
   /** Every way in has ended: the account was deleted or disabled. */
   accountEnded: { readonly ownerId: string };
 }

@@ -105,7 +105,7 @@ const CALLS: Readonly<Record<string, (stores: Stores, account: Account) => Promi
         const device = createDevice();
         const before = await catchUp(device, account.ownerId, null);
         // So that there is something to tell of the very message that goes.
-        await healthy.messages.startReply(account.ownerId, account.running.reply.id, 'maker/model', at(4));
+        await healthy.messages.startReply(account.ownerId, account.running.reply.id, 'maker/model', { at: at(4) });
         isCut = await dieAtWrite(nth, async (stores) => CALLS[name]?.(stores, account));
         // The device asks while half of it is done, and again after it was repaired.
         const between = await catchUp(device, account.ownerId, before);

@@ -1,4 +1,4 @@
-import { afterAll, describe } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,12 +13,15 @@ import { accountStoreContract } from './stores/accountStore.contract.ts';
 import { apiKeyStoreContract } from './stores/apiKeyStore.contract.ts';
 import { auditStoreContract } from './stores/auditStore.contract.ts';
 import { branchStoreContract } from './stores/branchStore.contract.ts';
-import { chainOf, newChat } from './stores/rows.ts';
+import { at, chainOf, newChat } from './stores/rows.ts';
 import { chatStoreContract } from './stores/chatStore.contract.ts';
+import { failureCountsContract } from './stores/failureCounts.contract.ts';
+import { identityStoreContract } from './stores/identityStore.contract.ts';
 import { loginStoreContract } from './stores/loginStore.contract.ts';
 import { mailTokenStoreContract } from './stores/mailTokens.contract.ts';
 import { messageStoreContract, type LongChat } from './stores/messageStore.contract.ts';
 import { replyStoreContract } from './stores/replyStore.contract.ts';
+import { secondFactorStoreContract } from './stores/secondFactors.contract.ts';
 import { syncStoreContract } from './stores/syncStore.contract.ts';
 import { turnStoreContract } from './stores/turnStore.contract.ts';
 import { usageStoreContract } from './stores/usage.contract.ts';
@@ -34,6 +37,8 @@ const contract = (open: () => Promise<Stores>, makeLongChat?: LongChat): void =>
   describe('UserStore and LoginStore: accounts', () => accountStoreContract(open));
   describe('ApiKeyStore', () => apiKeyStoreContract(open));
   describe('MailTokenStore', () => mailTokenStoreContract(open));
+  describe('SecondFactorStore', () => secondFactorStoreContract(open));
+  describe('IdentityStore', () => identityStoreContract(open));
   describe('AuditStore', () => auditStoreContract(open));
   describe('ChatStore', () => chatStoreContract(open));
   describe('MessageStore: turns', () => turnStoreContract(open));
@@ -78,5 +83,25 @@ if (mongodb === null) {
       return messages;
     };
     contract(open, insertLongChat);
+
+    describe('FailureStore', () => {
+      let stores: Stores;
+      beforeAll(async () => {
+        stores = await open();
+      });
+      afterAll(() => stores.close());
+      failureCountsContract(() => Promise.resolve(stores.failures!));
+
+      test('deleteFailures, removes what is forgotten, in batches, and nothing else', async () => {
+        const counts = stores.failures!;
+        while ((await counts.deleteFailures(at(1e9), 1000)) > 0);
+        for (const key of ['a', 'b', 'c']) await counts.addFailure(key, at(0), { ms: 1000, since: 'last' });
+        await counts.addFailure('d', at(1), { ms: 1000, since: 'last' });
+        expect(await counts.deleteFailures(at(1000), 2)).toBe(2);
+        expect(await counts.deleteFailures(at(1000), 2)).toBe(1);
+        expect(await counts.deleteFailures(at(1000), 2)).toBe(0);
+        expect(await counts.readFailures('d', at(2))).toMatchObject({ failures: 1 });
+      });
+    });
   });
 }

@@ -53,6 +53,7 @@ describe('users', () => {
         emailVerified: false,
         role: 'manager',
         status: 'active',
+        mfaEnabled: false,
         createdAt: expect.any(String),
         updatedAt: expect.any(String),
         lastLoginAt: expect.any(String),

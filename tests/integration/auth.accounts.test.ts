@@ -32,6 +32,7 @@ describe('signup', () => {
           fullName: 'Ada L',
           role: 'user',
           status: 'active',
+          mfaEnabled: false,
           createdAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:]{8}\.\d{3}Z$/),
           updatedAt: expect.any(String),
           lastLoginAt: expect.any(String),

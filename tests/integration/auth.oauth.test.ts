@@ -26,6 +26,7 @@ describe('the token endpoint (RFC 6749)', () => {
       expires_in: 900,
       refresh_token: expect.any(String),
       scope: 'chat read',
+      device_token: expect.any(String),
     });
     expect(headers).toMatchObject({ 'cache-control': 'no-store', pragma: 'no-cache' });
     expect(headers['content-type']).toMatch(/^application\/json/);
@@ -54,6 +55,15 @@ describe('the token endpoint (RFC 6749)', () => {
     const { status } = await grant(form).set('Authorization', 'Basic YXBwOnNlY3JldA==');
     expect(status).toBe(200);
   });
+
+  test.each(['gzip', 'gzip, gzip', 'zip'])(
+    'a form that claims to be %s and is not is an invalid_request',
+    async (encoding) => {
+      const { status, body, headers } = await grant('grant_type=password').set('Content-Encoding', encoding);
+      expect([status, body.error]).toEqual([400, 'invalid_request']);
+      expect(headers['content-type']).toMatch(/^application\/json/);
+    },
+  );
 
   test('a password with every kind of character comes through the form unharmed', async () => {
     const password = 'Ä+b &c=%25 d😀-1';

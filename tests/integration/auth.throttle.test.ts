@@ -178,6 +178,24 @@ describe('a known device', () => {
     expect((await login(node, account.username, { password: PASSWORD })).status).toBe(429);
   });
 
+  test('is known at the password grant too, by the token that an earlier one gave', async () => {
+    const node = await start();
+    const user = await signUp(node.url);
+    const grant = (form: object) =>
+      request(node.url)
+        .post('/api/auth/token')
+        .set('X-Forwarded-For', newAddress())
+        .type('form')
+        .send({ grant_type: 'password', username: user.username, password: PASSWORD, ...form });
+    const { body } = await grant({});
+    await codes(6, () => login(node, user.username));
+    expect((await grant({})).status).toBe(429);
+    expect((await grant({ device_token: body.device_token })).status).toBe(200);
+    expect((await grant({ device_token: body.device_token, password: 'Wrong-Horse-7' })).body.error).toBe(
+      'invalid_grant',
+    );
+  });
+
   test('has a count of its own, five and then waits, and shares it with no other device', async () => {
     const node = await start();
     const user = await signUp(node.url);

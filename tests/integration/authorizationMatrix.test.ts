@@ -27,6 +27,9 @@ const IDS: readonly (readonly [pattern: RegExp, id: (things: Things) => string, 
   [/^\/api\/chat\/messages\/:id$/, ({ questionId }) => questionId, 'MESSAGE_NOT_FOUND'],
   [/^\/api\/chat\/messages\/:id\//, ({ replyId }) => replyId, 'MESSAGE_NOT_FOUND'],
   [/^\/api\/auth\/sessions\/:id/, ({ loginId }) => loginId, 'LOGIN_NOT_FOUND'],
+  // The name of a provider: nobody's, and none is configured here.
+  [/^\/api\/auth\/oidc\/:provider/, () => '', null],
+  [/^\/api\/auth\/identities\/:id/, ({ identityId }) => identityId, 'IDENTITY_NOT_FOUND'],
   [/^\/api\/keys\/:id/, ({ keyId }) => keyId, 'KEY_NOT_FOUND'],
   // Admins reach the accounts of others: that is what the policy is for.
   [/^\/api\/admin\/users\/:id/, ({ ownerId }) => ownerId, null],
@@ -171,10 +174,15 @@ describe('routes', () => {
     const open = routes.filter(({ access }) => access === 'public').map(({ method, path }) => `${method} ${path}`);
     expect(open.filter((line) => !/ (\/api)?\/(docs|openapi\.json)/.test(line)).toSorted()).toEqual(
       [
+        'get /api/auth/oidc',
+        'get /api/auth/oidc/:provider',
+        'get /api/auth/oidc/:provider/callback',
         'get /health',
         'get /health/ready',
         'post /api/auth/forgot-password',
         'post /api/auth/login',
+        'post /api/auth/oidc/token',
+        'post /api/auth/mfa',
         'post /api/auth/register',
         'post /api/auth/resend-verification',
         'post /api/auth/reset-password',

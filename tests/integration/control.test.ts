@@ -311,7 +311,7 @@ await describeOnEachDatabase((database) => {
       const { stores } = world.node.container;
       const { clientMessageId, turn } = await leaveTurn(stores, user.id, { content, leaseUntil: new Date(0) });
       const replyId = turn?.reply.id ?? '';
-      if (isAsked) await stores.messages.startReply(user.id, replyId, 'sim/echo', new Date());
+      if (isAsked) await stores.messages.startReply(user.id, replyId, 'sim/echo', { at: new Date() });
       await waitFor(async () => (await control('GET', replyId)).body.status === 'interrupted');
       return { clientMessageId, replyId };
     };

@@ -243,18 +243,19 @@ describe('every hostile request is answered 4xx with its code, and changes nothi
   });
 });
 
-describe('raw bytes on the wire', () => {
-  const exchange = async (bytes: string | Buffer): Promise<string> => {
-    const { port } = new URL(world.url);
-    const socket = connect(Number(port), '127.0.0.1');
-    let answer = '';
-    socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
-    socket.on('error', () => undefined);
-    socket.write(bytes);
-    await once(socket, 'close');
-    return answer;
-  };
+/** Writes bytes and resolves with all that comes back. */
+const exchange = async (bytes: string | Buffer): Promise<string> => {
+  const { port } = new URL(world.url);
+  const socket = connect(Number(port), '127.0.0.1');
+  let answer = '';
+  socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+  socket.on('error', () => undefined);
+  socket.write(bytes);
+  await once(socket, 'close');
+  return answer;
+};
 
+describe('raw bytes on the wire', () => {
   test.each([
     [
       'two lengths',
@@ -266,6 +267,29 @@ describe('raw bytes on the wire', () => {
     ['no host', 'GET /health HTTP/1.1\r\n\r\n', 400],
   ])('%s', async (_name, bytes, status) => {
     expect(await exchange(Buffer.from(bytes, 'latin1'))).toMatch(new RegExp(`^HTTP/1\\.1 ${String(status)} `));
+  });
+});
+
+describe('what is odd and harmless', () => {
+  test.each([
+    ['a body that is no JSON', 'Content-Type: text/plain\r\nContent-Length: 5\r\n', 'hello'],
+    ['a body of brackets', 'Content-Type: application/json\r\nContent-Length: 100\r\n', '['.repeat(100)],
+    ['a condition that any stored answer would meet', 'If-None-Match: *\r\n', ''],
+  ])('a read with %s is answered as without, and so is the next on the connection', async (_name, headers, body) => {
+    const authorization = `Host: x\r\nAuthorization: Bearer ${user.accessToken}\r\n`;
+    const line = 'GET /api/auth/me HTTP/1.1\r\n';
+    const answer = await exchange(
+      `${line}${authorization}${headers}\r\n${body}${line}${authorization}Connection: close\r\n\r\n`,
+    );
+    expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 200']);
+    expect(answer.split(user.email).length).toBe(3);
+  });
+
+  test('a request that offers another protocol, as Java’s client does, is answered in this one', async () => {
+    const offer = 'Connection: close, Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n';
+    const answer = await exchange(`GET /health HTTP/1.1\r\nHost: x\r\n${offer}\r\n`);
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+    expect(answer).toContain('{"status":"ok"}');
   });
 });
 

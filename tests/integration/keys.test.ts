@@ -122,7 +122,7 @@ describe('a key', () => {
   test('of an admin is no admin', async () => {
     const user = await signUp(node.url);
     await node.node.container.stores.users.updateUser(user.id, { role: 'admin' }, new Date());
-    node.node.container.events.publish('roleChanged', { ownerId: user.id });
+    node.node.container.events.publish('accountsChanged', { ownerIds: new Set([user.id]) });
     expect((await call('get', '/api/admin/users', user.accessToken)).status).toBe(200);
     const { key } = (await create(user.accessToken, { name: 'x', scopes: ['chat'] })).body;
     for (const path of ['users', 'audit', 'stats']) {

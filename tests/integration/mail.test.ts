@@ -239,6 +239,69 @@ describe('REQUIRE_EMAIL_VERIFICATION', () => {
     }
     expect(mailsTo(taken.email)).toEqual([]);
   });
+
+  const enter = async () => {
+    const account = newAccount();
+    await post('signup', account, { at: strict }).expect(202);
+    const { token } = await mailbox.mailTo(account.email, 'Verify');
+    await post('verify-email', { token }, { at: strict }).expect(204);
+    const { body } = await login(account.username, PASSWORD, strict);
+    const patch = (change: object) =>
+      request(strict.url).patch('/api/auth/me').set(bearer(body.accessToken)).send(change);
+    return { ...account, accessToken: String(body.accessToken), patch };
+  };
+  const move = (email: string) => ({ email, currentPassword: PASSWORD });
+
+  test('a new address is the account’s once its link was followed; until then, and if the link is void, it has the old one', async () => {
+    const user = await enter();
+    const email = newAccount().email;
+    expect((await user.patch({ ...move(email), fullName: 'Ada' })).body.user).toMatchObject({
+      email: user.email,
+      emailVerified: true,
+      fullName: 'Ada',
+    });
+    expect((await user.patch({ email })).body.code).toBe('VALIDATION_FAILED');
+    const first = await mailbox.mailTo(email, 'Verify');
+    const other = newAccount().email;
+    await user.patch(move(other)).expect(200);
+    const second = await mailbox.mailTo(other, 'Verify');
+    expect((await post('verify-email', { token: first.token }, { at: strict })).body.code).toBe('TOKEN_INVALID');
+    expect((await login(user.email, PASSWORD, strict)).status).toBe(200);
+
+    await post('verify-email', { token: second.token }, { at: strict }).expect(204);
+    await mailbox.mailTo(user.email, 'Your e-mail address was changed');
+    const { body } = await login(other, PASSWORD, strict);
+    expect(body.user).toMatchObject({ email: other, emailVerified: true });
+    expect((await login(user.email, PASSWORD, strict)).body.code).toBe('INVALID_CREDENTIALS');
+
+    const third = newAccount().email;
+    await user.patch(move(third)).expect(200);
+    const { token } = await mailbox.mailTo(third, 'Verify');
+    const change = { currentPassword: PASSWORD, newPassword: NEW_PASSWORD };
+    await post('password', change, { at: strict, token: user.accessToken }).expect(204);
+    expect((await post('verify-email', { token }, { at: strict })).body.code).toBe('TOKEN_INVALID');
+  });
+
+  test('a new address that has an account is answered like one that has none; its owner is told, and nothing changes', async () => {
+    const [owner, user] = [await enter(), await enter()];
+    const free = newAccount().email;
+    const answers = [];
+    for (const email of [free, owner.email]) {
+      const answer = visible(await user.patch(move(email)).expect(200));
+      answers.push({ ...answer, text: answer.text.replace(/"updatedAt":"[^"]*"/, '') });
+    }
+    expect(answers[1]).toEqual(answers[0]);
+    const notice = await mailbox.mailTo(owner.email, 'You already have an account');
+    expect(notice.text).not.toContain(user.username);
+
+    // Whoever gets it first has it: the link of the other is then like any other that is no good.
+    const late = await mailbox.mailTo(free, 'Verify');
+    await post('signup', { ...newAccount(), email: free }, { at: strict }).expect(202);
+    const { token } = await mailbox.mailTo(free, 'Verify', 1);
+    await post('verify-email', { token }, { at: strict }).expect(204);
+    expect((await post('verify-email', { token: late.token }, { at: strict })).body.code).toBe('TOKEN_INVALID');
+    expect((await login(user.email, PASSWORD, strict)).status).toBe(200);
+  });
 });
 
 describe('a new login', () => {

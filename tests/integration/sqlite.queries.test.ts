@@ -10,6 +10,7 @@ import {
   firstTurn,
   newApiKey,
   newAuditEvent,
+  newFactor,
   newLogin,
   newMailToken,
   newTicket,
@@ -52,7 +53,8 @@ const SMALL_SCAN = /^SCAN (branch|lapsed|json_each|\(subquery-\d+\))/;
 describe('query plans', () => {
   test('every statement of every store, explained, walks an index and never a whole table', () => {
     const { db, plans } = withPlans(newDatabase());
-    const { users, logins, apiKeys, mailTokens, audit, chats, messages, sync, usage } = createSyncStores(db);
+    const { users, logins, apiKeys, mailTokens, secondFactors, audit, chats, messages, sync, usage } =
+      createSyncStores(db);
     const user = newUser();
     const everyQuota = reservation({ concurrentReplies: 9, tokensPerDay: 9999, costMicroUsdPerDay: 9999 });
     const turn = firstTurn(user.id, { reservation: everyQuota });
@@ -88,6 +90,14 @@ describe('query plans', () => {
     mailTokens.spendMailToken('verify', 'none', at(0));
     mailTokens.dropMailToken(user.id, 'verify');
     mailTokens.deleteMailTokens(at(0), 10);
+    const factor = newFactor(user.id);
+    secondFactors.enableFactor(factor);
+    secondFactors.findFactor(user.id);
+    secondFactors.spendStep(user.id, factor.id, factor.lastStep + 1);
+    secondFactors.spendRecoveryCode(user.id, factor.recoveryHashes[0] ?? '');
+    secondFactors.listFactorsByKey('key', 10);
+    secondFactors.replaceSecret(user.id, factor.secret, { secret: 's', keyId: 'k' });
+    secondFactors.disableFactor(user.id, at(1));
     audit.appendEvents([newAuditEvent({ ownerId: user.id })]);
     for (const wanted of AUDIT_FILTERS)
       audit.listEvents({ ...wanted, from: at(0), to: null }, { after: null, limit: 10 });
@@ -104,7 +114,7 @@ describe('query plans', () => {
     messages.listChildren(user.id, turn.chatId, turn.reply.id);
     messages.listUnfinished(user.id, turn.chatId);
     messages.claimReply(user.id, second.reply.id, turn.lease, at(1));
-    messages.startReply(user.id, second.reply.id, 'm', at(1));
+    messages.startReply(user.id, second.reply.id, 'm', { at: at(1) });
     messages.renewLeases('node-1', [turn.reply.id], at(1));
     messages.listLapsedReplies(at(2), at(2), 10);
     messages.settleReply(user.id, turn.reply.id, replyEnd());

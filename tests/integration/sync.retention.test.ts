@@ -95,6 +95,7 @@ test('the sweeper, over 30 days after a deletion, forgets it, and not before', a
         },
       },
       expireChat: () => Promise.resolve(),
+      rewrapSecrets: () => Promise.resolve(0),
       retentionDays: 0,
       auditRetentionDays: 400,
       lifecycle,

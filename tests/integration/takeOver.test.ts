@@ -117,7 +117,7 @@ await describeOnEachDatabase((database) => {
     const { messageId, body } = await left('started elsewhere', 60_000);
     const { messages } = world.node.container.stores;
     const answer = user.call('POST', '/api/chat/message', body);
-    expect(await messages.startReply(user.id, messageId, 'sim/echo', new Date())).toBe(true);
+    expect(await messages.startReply(user.id, messageId, 'sim/echo', { at: new Date() })).toBe(true);
     await messages.appendLog([{ ownerId: user.id, messageId, offset: 0, text: 'from there' }]);
     await messages.settleReply(user.id, messageId, {
       status: 'complete',

@@ -1,14 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { bearer, logIn } from '../support/accounts.ts';
 import { call } from '../support/http.ts';
-import { connectAs } from '../support/matrix.ts';
-import { connectRaw } from '../support/rawSocket.ts';
+import { openWires, WIRES } from '../support/wires.ts';
 import { startWorld, type TestUser, type World } from '../support/world.ts';
 
 const ROUNDS = 120;
 /** The contract of issue 6: closed within a second on this node. */
 const MAX_P99_MS = 1_000;
-const WIRES = ['socket.io', 'websocket', 'sse'] as const;
 
 let world: World;
 let user: TestUser;
@@ -21,25 +19,6 @@ beforeAll(async () => {
 });
 afterAll(() => world.stop());
 
-/** One client on each live wire; each promise resolves with the moment at which its end was seen. */
-const connectAll = async (token: string) => {
-  const socket = await connectAs(world.url, token);
-  if (typeof socket === 'string') throw new Error(socket);
-  const raw = await connectRaw(world.url, { token });
-  const stream = await fetch(`${world.url}/api/chat/messages/${messageId}/stream`, { headers: bearer(token) });
-  const reader = stream.body!.getReader();
-  await reader.read();
-  const streamEnd = async (): Promise<void> => {
-    for (;;) if ((await reader.read()).done) return;
-  };
-  const at = (end: Promise<unknown>): Promise<number> =>
-    end.then(
-      () => performance.now(),
-      () => performance.now(),
-    );
-  return [at(new Promise((resolve) => socket.once('disconnect', resolve))), at(raw.closed), at(streamEnd())];
-};
-
 const quantile = (values: readonly number[], part: number): number =>
   values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * part))] ?? NaN;
 
@@ -51,7 +30,7 @@ const measure = async (
   const times: Record<string, number[]> = Object.fromEntries(WIRES.map((wire) => [wire, []]));
   for (let round = 0; round < ROUNDS; round += 1) {
     const { token, end } = await credential();
-    const ends = await connectAll(token);
+    const ends = await openWires(world.url, token, messageId);
     const startedAt = performance.now();
     expect(await end()).toBe(204);
     const next = await call(`${world.url}/api/models`, { headers: bearer(token) });

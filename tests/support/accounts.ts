@@ -7,8 +7,11 @@ import request from 'supertest';
 import { loadConfig } from '../../src/config/index.ts';
 import { createLogger } from '../../src/lib/logger.ts';
 import { startNode, type RunningNode } from '../../src/node.ts';
+import { secretWatch } from './canaries/watch.ts';
+import { watchEnv } from './canaries/taps.ts';
 
-export const PASSWORD = 'Correct-Horse-7';
+export const PASSWORD = 'Canary-Horse-7';
+secretWatch.addSecret('a password', PASSWORD);
 
 export interface NewAccount {
   readonly username: string;
@@ -45,7 +48,10 @@ export const signUp = async (url: string): Promise<NewAccount & Tokens> => {
 };
 
 /** One more login of an account, in `session: token`. */
-export const logIn = async (url: string, { username, password }: NewAccount): Promise<Tokens> => {
+export const logIn = async (
+  url: string,
+  { username, password }: Pick<NewAccount, 'username' | 'password'> & Partial<NewAccount>,
+): Promise<Tokens> => {
   const { body } = await request(url)
     .post('/api/auth/login')
     .send({ username, password, session: 'token' })
@@ -69,6 +75,7 @@ export interface ClockNode {
 
 export const startClockNode = async (env: Readonly<Record<string, string>> = {}): Promise<ClockNode> => {
   const dataDir = mkdtempSync(join(tmpdir(), 'parley-clock-'));
+  watchEnv(env);
   const config = loadConfig({
     NODE_ENV: 'test',
     PORT: '0',
@@ -80,7 +87,7 @@ export const startClockNode = async (env: Readonly<Record<string, string>> = {})
     ...env,
   });
   const stream = new PassThrough().resume();
-  const logger = createLogger({ level: 'error', format: 'json', service: 'parley', stream });
+  const logger = createLogger({ level: 'debug', format: 'json', service: 'parley', stream });
   let now = Date.now();
   const node = await startNode(config, logger, { now: () => now });
   return {

@@ -1,5 +1,8 @@
+import { secretWatch } from './canaries/watch.ts';
+
 /** Good under every rule, and the same for all test users. */
-export const PASSWORD = 'Correct-Horse-7';
+export const PASSWORD = 'Canary-Horse-7';
+secretWatch.addSecret('a password', PASSWORD);
 
 export interface Answer {
   readonly status: number;

@@ -1,9 +1,11 @@
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { SMTPServer } from 'smtp-server';
+import { secretWatch } from './canaries/watch.ts';
 import { waitFor } from './waitFor.ts';
 
 export const SMTP_PASSWORD = 'canary-of-the-mail-server';
+secretWatch.addSecret('the mail server’s password', SMTP_PASSWORD);
 
 export interface ReceivedMail {
   readonly from: string;
@@ -68,7 +70,9 @@ export const startMailbox = async (): Promise<Mailbox> => {
           return;
         }
         const from = envelope.mailFrom === false ? '' : envelope.mailFrom.address;
-        mails.push(parse(raw, from, envelope.rcptTo.map(({ address }) => address).join()));
+        const mail = parse(raw, from, envelope.rcptTo.map(({ address }) => address).join());
+        mails.push(mail);
+        secretWatch.addCredential('the token of a mail', mail.token);
         done();
       });
     },

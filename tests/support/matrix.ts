@@ -5,7 +5,7 @@ import type { ApiKey, Role, User } from '../../src/models/entities.ts';
 import type { Access } from '../../src/services/auth/access.ts';
 import { makeApiKey } from '../../src/services/auth/apiKeyToken.ts';
 import { createAccessTokens } from '../../src/services/auth/tokens.ts';
-import { firstTurn, newApiKey, newLogin, newUser, storeSettledTurn } from '../contract/stores/rows.ts';
+import { firstTurn, newApiKey, newIdentity, newLogin, newUser, storeSettledTurn } from '../contract/stores/rows.ts';
 import type { World } from './world.ts';
 
 /** Everyone who could ask. `user` and the keys are the owner of the ids in the address; the others are not. */
@@ -67,6 +67,7 @@ export interface Things {
   readonly replyId: string;
   readonly loginId: string;
   readonly keyId: string;
+  readonly identityId: string;
 }
 
 export interface Cast {
@@ -137,7 +138,10 @@ export const createCasting = (world: World) => {
     const { loginId } = await logInAs({ id: ownerId, role: 'user' });
     const key = newApiKey(ownerId);
     await stores.apiKeys.createKey(key, 10_000);
-    return { ownerId, chatId: chat.id, questionId: reply.parentId ?? '', replyId: reply.id, loginId, keyId: key.id };
+    const identity = newIdentity(ownerId);
+    await stores.identities.createIdentity(identity);
+    const messages = { questionId: reply.parentId ?? '', replyId: reply.id };
+    return { ownerId, chatId: chat.id, ...messages, loginId, keyId: key.id, identityId: identity.id };
   };
 
   return { cast, things, addUser };

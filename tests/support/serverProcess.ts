@@ -16,6 +16,9 @@ export interface ServerProcess {
 export const SOURCE_ENTRY = fileURLToPath(new URL('../../src/server.ts', import.meta.url));
 export const BUILT_ENTRY = fileURLToPath(new URL('../../dist/server.js', import.meta.url));
 
+import { secretWatch } from './canaries/watch.ts';
+import { watchEnv } from './canaries/taps.ts';
+
 type Env = Readonly<Record<string, string>>;
 
 const BASE_ENV: Env = {
@@ -34,13 +37,19 @@ const systemEnv = (): Record<string, string> => {
   return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 };
 
-export const spawnServer = (entry: string, env: Env): ChildProcess =>
-  spawn(process.execPath, ['--disable-proto=delete', entry], {
+export const spawnServer = (entry: string, env: Env): ChildProcess => {
+  watchEnv(env);
+  const child = spawn(process.execPath, ['--disable-proto=delete', entry], {
     env: { ...systemEnv(), ...BASE_ENV, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     // Away from a `.env` of the project's.
     cwd: env.DATA_DIR,
   });
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({ input: stream }).on('line', (line) => secretWatch.see('a server’s output', line));
+  }
+  return child;
+};
 
 /** Where the log says that the server listens, or null. */
 const urlIn = (line: string): string | null => {

@@ -9,6 +9,8 @@ import type { Clock } from '../../src/lib/clock.ts';
 import { createLogger } from '../../src/lib/logger.ts';
 import { startNode, type RunningNode } from '../../src/node.ts';
 import { createSimulator, type Simulator } from '../../src/services/llm/simulator/index.ts';
+import { watchEnv, watchMessages } from './canaries/taps.ts';
+import { secretWatch } from './canaries/watch.ts';
 import { call, PASSWORD, type Answer } from './http.ts';
 import { readEvents, type SseEvent } from './sse.ts';
 
@@ -138,7 +140,7 @@ export const startWorld = async (options: WorldOptions = {}): Promise<World> => 
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'parley-world-'));
   const upstream = options.upstream ?? (await createSimulator({ tokenDelayMs: options.tokenDelayMs ?? 0, models }));
   const log = memoryStream();
-  const config = loadConfig({
+  const env = {
     NODE_ENV: 'test',
     PORT: '0',
     DATA_DIR: dataDir,
@@ -154,13 +156,20 @@ export const startWorld = async (options: WorldOptions = {}): Promise<World> => 
     OPENROUTER_API_KEY: upstream.apiKey,
     OPENROUTER_MODELS: models.join(','),
     ...options.env,
-  });
+  };
+  watchEnv(env);
+  const config = loadConfig(env);
   const logger = createLogger({ level: config.log.level, format: 'json', service: 'parley', stream: log.stream });
   const node = await startNode(config, logger, options.clock).catch(async (error: unknown) => {
     if (!options.upstream) await upstream.close();
     throw error;
   });
   const sockets = new Set<Socket>();
+  const lookLast = secretWatch.addLast(async () => {
+    secretWatch.see('the metrics', await node.container.metrics.text());
+    secretWatch.addSecret('the made JWT_SECRET', node.container.config.auth.jwtSecret ?? '');
+    watchMessages(upstream.log.flatMap(({ messages }) => messages.map(({ content }) => content)));
+  });
   return {
     url: node.url,
     node,
@@ -181,6 +190,7 @@ export const startWorld = async (options: WorldOptions = {}): Promise<World> => 
     signUp: () => createUser(node.url, sockets),
     stop: async () => {
       for (const socket of sockets) socket.close();
+      await lookLast();
       await node.close();
       if (!options.upstream) await upstream.close();
       if (!options.dataDir) rmSync(dataDir, { recursive: true, force: true });

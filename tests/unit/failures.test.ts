@@ -1,14 +1,16 @@
 import { describe, expect, test } from '@jest/globals';
-import { createMemoryFailureGate, type FailureGateOptions } from '../../src/services/limits/failures.ts';
+import { createMemoryCounts } from '../../src/services/limits/failureCounts.ts';
+import { createFailureGate, type FailureGateOptions } from '../../src/services/limits/failures.ts';
+import { failureCountsContract } from '../contract/stores/failureCounts.contract.ts';
 
 const open = (options: Partial<FailureGateOptions> = {}) => {
   let now = 1_000_000;
   let refused = 0;
-  const gate = createMemoryFailureGate({
+  const gate = createFailureGate({
     clock: { now: () => now },
     waitAfter: (failures) => (failures < 2 ? 0 : 1000),
-    memoryMs: 60_000,
-    since: 'last',
+    counts: createMemoryCounts(),
+    memory: { ms: 60_000, since: 'last' },
     clearedByRight: true,
     onRefused: () => (refused += 1),
     ...options,
@@ -63,10 +65,14 @@ describe('a gate for wrong guesses', () => {
   });
 
   test('of too many keys, those that were not seen for longest are forgotten', async () => {
-    const { guess } = open({ maxKeys: 3 });
+    const { guess } = open({ counts: createMemoryCounts(3) });
     for (const key of ['a', 'a', 'b', 'b']) await guess(key, 'wrong');
     for (const key of ['c', 'd']) await guess(key, 'wrong');
     await guess('a', 'wrong');
     await expect(guess('d', 'wrong').then(() => guess('d', 'wrong'))).rejects.toMatchObject(refusal(1000));
   });
+});
+
+describe('counts in memory', () => {
+  failureCountsContract(() => Promise.resolve(createMemoryCounts()));
 });

@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { compareSync } from 'bcryptjs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { PassThrough } from 'node:stream';
 import { createLifecycle } from '../../src/lib/lifecycle.ts';
@@ -109,3 +110,20 @@ describe('passwords', () => {
     for (const { reason } of refused) expect(reason).toMatchObject({ code: 'RATE_LIMITED', retryAfterMs: 2000 });
   });
 });
+
+/** The nice value of each thread of this process (proc(5): the 19th field of `stat`, the 17th behind the name). */
+const niceValues = (): number[] =>
+  readdirSync('/proc/self/task').map((thread) => {
+    const stat = readFileSync(`/proc/self/task/${thread}/stat`, 'utf8');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]);
+  });
+
+(process.platform === 'linux' ? test : test.skip)(
+  'a thread that stands back, once it works, is nicer than the one that serves, which stays as it was',
+  async () => {
+    const before = Math.min(...niceValues());
+    await createPasswords({ bcryptCost: 4, passwordPepper: null, standsBack: true }, lifecycle).hash('Blue-Kettle-42');
+    expect(niceValues()).toContain(10);
+    expect(Math.min(...niceValues())).toBe(before);
+  },
+);

@@ -3,6 +3,8 @@ import { apiKeySchema, type ApiKeyRow } from './apiKey.model.ts';
 import { auditSchema, type AuditRow } from './audit.model.ts';
 import { chatSchema, type ChatRow } from './chat.model.ts';
 import { changeSetSchema, type ChangeSetRow } from './changeSet.model.ts';
+import { identitySchema, type IdentityRow } from './identity.model.ts';
+import { failureSchema, type FailureRow } from './failure.model.ts';
 import { intentSchema, type IntentRow } from './intent.model.ts';
 import { loginSchema, type LoginRow } from './login.model.ts';
 import { mailTokenSchema, type MailTokenRow } from './mailToken.model.ts';
@@ -25,6 +27,8 @@ export interface Collections {
   readonly tickets: Model<TicketRow>;
   readonly apiKeys: Model<ApiKeyRow>;
   readonly mailTokens: Model<MailTokenRow>;
+  readonly identities: Model<IdentityRow>;
+  readonly failures: Model<FailureRow>;
   readonly audit: Model<AuditRow>;
   readonly chats: Model<ChatRow>;
   readonly messages: Model<MessageRow>;
@@ -46,6 +50,8 @@ export const createCollections = (connection: Connection): Collections => ({
   tickets: connection.model<TicketRow>('Ticket', ticketSchema, 'tickets'),
   apiKeys: connection.model<ApiKeyRow>('ApiKey', apiKeySchema, 'apiKeys'),
   mailTokens: connection.model<MailTokenRow>('MailToken', mailTokenSchema, 'mailTokens'),
+  identities: connection.model<IdentityRow>('Identity', identitySchema, 'identities'),
+  failures: connection.model<FailureRow>('Failure', failureSchema, 'failures'),
   audit: connection.model<AuditRow>('Audit', auditSchema, 'audit'),
   chats: connection.model<ChatRow>('Chat', chatSchema, 'chats'),
   messages: connection.model<MessageRow>('Message', messageSchema, 'messages'),

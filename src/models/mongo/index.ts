@@ -7,7 +7,10 @@ import { createAuditStore } from './audit.store.ts';
 import { createChatStore } from './chat.store.ts';
 import { buildIndexes, createCollections } from './collections.ts';
 import { connectOptions, createConnection } from './connection.ts';
+import { createEndingStore } from './ending.store.ts';
+import { createFailureStore } from './failure.store.ts';
 import { createGuard } from './guard.ts';
+import { createIdentityStore } from './identity.store.ts';
 import { createIntents } from './intents.ts';
 import { createLoginStore } from './login.store.ts';
 import { createMailTokenStore } from './mailToken.store.ts';
@@ -16,6 +19,7 @@ import { startOpening } from './opening.ts';
 import { createQuotas } from './quotas.ts';
 import { createRemovals } from './removals.ts';
 import { createRepair } from './repair.ts';
+import { createSecondFactorStore } from './secondFactor.store.ts';
 import { createSyncStore } from './sync.store.ts';
 import { createTurnCommit } from './turnCommit.ts';
 import { createUsageStore } from './usage.store.ts';
@@ -42,6 +46,7 @@ export const openMongoStores = async ({ uri, logger, clock = systemClock, metric
   const removals = createRemovals(collections, clock);
   const commit = createTurnCommit(collections, clock);
   const quotas = createQuotas(collections);
+  const users = createUserStore(collections, removals, clock);
   const repair = createRepair({ collections, commit, removals, intents, clock });
 
   const opening = await startOpening(async () => {
@@ -53,10 +58,14 @@ export const openMongoStores = async ({ uri, logger, clock = systemClock, metric
 
   return {
     kind: 'mongodb',
-    users: guard.store('users', createUserStore(collections, removals, clock)),
+    users: guard.store('users', users),
     logins: guard.store('logins', createLoginStore(collections, intents)),
     apiKeys: guard.store('apiKeys', createApiKeyStore(collections, intents)),
     mailTokens: guard.store('mailTokens', createMailTokenStore(collections)),
+    secondFactors: guard.store('secondFactors', createSecondFactorStore(collections)),
+    identities: guard.store('identities', createIdentityStore(collections, users)),
+    endings: guard.store('endings', createEndingStore(collections)),
+    failures: guard.store('failures', createFailureStore(collections)),
     audit: guard.store('audit', createAuditStore(collections)),
     chats: guard.store('chats', createChatStore(collections, { removals, intents, clock })),
     messages: guard.store('messages', createMessageStore(collections, commit, quotas)),

@@ -23,5 +23,6 @@ export const loginSchema = rowSchema<LoginRow>({
 });
 loginSchema.index({ ownerId: 1, endedAt: 1 });
 loginSchema.index({ ownerId: 1, createdAt: 1, _id: 1 });
+loginSchema.index({ endedAt: 1 });
 loginSchema.index({ expiresAt: 1 });
 loginSchema.index({ idleExpiresAt: 1 });

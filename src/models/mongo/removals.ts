@@ -105,6 +105,7 @@ export const createRemovals = (collections: Collections, clock: Clock): Removals
     await tickets.deleteMany(owned);
     await collections.apiKeys.deleteMany(owned);
     await collections.mailTokens.deleteMany(owned);
+    await collections.identities.deleteMany(owned);
     await forgetWhere(collections, user._id);
     await intents.deleteMany(owned);
     await collections.tombstones.deleteMany(owned);

@@ -27,6 +27,9 @@ const endOf = (end: ReplyEnd): Partial<MessageRow> => ({
   updatedAt: end.at,
 });
 
+/** Whoever has it, when no node is named. */
+const heldBy = (nodeId: string | undefined) => (nodeId === undefined ? {} : { 'lease.nodeId': nodeId });
+
 /** `updatedAt` only rises: when repair settles late, the chat may have changed since. */
 const settleChat = async ({ chats }: Collections, reply: MessageRow): Promise<ChatRow | null> => {
   const chat = liveChat(reply.ownerId, reply.chatId);
@@ -84,9 +87,9 @@ export const createReplyStore = (collections: Collections): Pick<MessageStore, R
       return result.modifiedCount === 1;
     },
 
-    startReply: async (ownerId, messageId, model, at) => {
+    startReply: async (ownerId, messageId, model, { nodeId, at }) => {
       const result = await messages.updateOne(
-        { _id: messageId, ownerId, status: 'pending' },
+        { _id: messageId, ownerId, status: 'pending', ...heldBy(nodeId) },
         { $set: { status: 'streaming', isAsked: true, model, updatedAt: at }, $inc: { rev: 1 } },
         RELAXED,
       );
@@ -109,7 +112,7 @@ export const createReplyStore = (collections: Collections): Pick<MessageStore, R
     },
 
     settleReply: async (ownerId, messageId, end) => {
-      const holder = end.nodeId === undefined ? {} : { 'lease.nodeId': end.nodeId };
+      const holder = heldBy(end.nodeId);
       const row = await messages
         .findOneAndUpdate(
           { _id: messageId, ownerId, status: trusted({ $in: UNFINISHED }), ...holder },

@@ -9,9 +9,10 @@ import { beforeLast, literally } from './page.ts';
 import type { Removals } from './removals.ts';
 import type { UserRow } from './user.model.ts';
 
-const toRow = ({ id, ...user }: User): UserRow => ({
+const toRow = ({ id, mfaEnabled: _isNew, ...user }: User): UserRow => ({
   _id: id,
   ...user,
+  secondFactor: null,
   usernameKey: user.username.toLowerCase(),
   deleted: false,
   removedAt: null,
@@ -27,6 +28,7 @@ const toEntity = (row: UserRow): User => ({
   role: row.role,
   status: row.status,
   passwordHash: row.passwordHash,
+  mfaEnabled: Boolean(row.secondFactor),
   createdAt: row.createdAt,
   updatedAt: row.updatedAt,
   lastLoginAt: row.lastLoginAt,
@@ -45,6 +47,8 @@ const removed = (userId: string, now: Date): Partial<UserRow> => ({
   role: 'user',
   status: 'disabled',
   passwordHash: '',
+  secondFactor: null,
+  updatedAt: now,
   deleted: true,
   removedAt: now,
   sweepAt: now,

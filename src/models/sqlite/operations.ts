@@ -2,9 +2,11 @@ import type {
   ApiKeyStore,
   AuditStore,
   ChatStore,
+  IdentityStore,
   LoginStore,
   MailTokenStore,
   MessageStore,
+  SecondFactorStore,
   SyncStore,
   UsageStore,
   UserStore,
@@ -13,9 +15,11 @@ import { createApiKeyStore } from './apiKey.store.ts';
 import { createAuditStore } from './audit.store.ts';
 import { createChatStore } from './chat.store.ts';
 import type { Database } from './database.ts';
+import { createIdentityStore } from './identity.store.ts';
 import { createLoginStore } from './login.store.ts';
 import { createMailTokenStore } from './mailToken.store.ts';
 import { createMessageStore } from './message.store.ts';
+import { createSecondFactorStore } from './secondFactor.store.ts';
 import { createSyncStore } from './sync.store.ts';
 import type { Sync } from './sync.ts';
 import { createUsageStore } from './usage.store.ts';
@@ -26,6 +30,8 @@ export interface SyncStores {
   readonly logins: Sync<LoginStore>;
   readonly apiKeys: Sync<ApiKeyStore>;
   readonly mailTokens: Sync<MailTokenStore>;
+  readonly secondFactors: Sync<SecondFactorStore>;
+  readonly identities: Sync<IdentityStore>;
   readonly audit: Sync<AuditStore>;
   readonly chats: Sync<ChatStore>;
   readonly messages: Sync<MessageStore>;
@@ -41,6 +47,8 @@ export const createSyncStores = (db: Database): SyncStores => ({
   logins: createLoginStore(db),
   apiKeys: createApiKeyStore(db),
   mailTokens: createMailTokenStore(db),
+  secondFactors: createSecondFactorStore(db),
+  identities: createIdentityStore(db),
   audit: createAuditStore(db),
   chats: createChatStore(db),
   messages: createMessageStore(db),
@@ -70,6 +78,7 @@ const RELAXED: ReadonlySet<string> = new Set([
   'appendUsage',
   'touchLogins',
   'touchKeys',
+  'touchIdentity',
   'ping',
 ]);
 

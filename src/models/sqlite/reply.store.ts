@@ -12,8 +12,8 @@ UPDATE messages SET status = 'pending', lease_node_id = ?, lease_until = ?, upda
 WHERE id = ? AND owner_id = ? AND status = 'queued'`;
 
 const START_REPLY = `
-UPDATE messages SET status = 'streaming', is_asked = 1, model = ?, updated_at = ?, rev = rev + 1, change = ?
-WHERE id = ? AND owner_id = ? AND status = 'pending'`;
+UPDATE messages SET status = 'streaming', is_asked = 1, model = ?1, updated_at = ?2, rev = rev + 1, change = ?3
+WHERE id = ?4 AND owner_id = ?5 AND status = 'pending' AND (?6 IS NULL OR lease_node_id = ?6)`;
 
 const REOPEN_REPLY = `
 UPDATE messages SET status = 'queued', error = NULL, latency_ms = NULL, lease_node_id = NULL, lease_until = NULL,
@@ -98,8 +98,8 @@ const appendEntry = (db: Database, { ownerId, messageId, offset, text }: LogEntr
 export const createReplyStore = (db: Database): Pick<Sync<MessageStore>, ReplyMethods> => ({
   claimReply: (ownerId, messageId, lease, at) =>
     db.run(CLAIM_REPLY, lease.nodeId, lease.until.getTime(), at.getTime(), nextChange(db), messageId, ownerId) === 1,
-  startReply: (ownerId, messageId, model, at) =>
-    db.run(START_REPLY, model, at.getTime(), nextChange(db), messageId, ownerId) === 1,
+  startReply: (ownerId, messageId, model, { nodeId, at }) =>
+    db.run(START_REPLY, model, at.getTime(), nextChange(db), messageId, ownerId, nodeId ?? null) === 1,
   reopenReply: (ownerId, messageId, at) =>
     getMessage(db, REOPEN_REPLY, at.getTime(), nextChange(db), messageId, ownerId),
   appendLog: (entries) => {

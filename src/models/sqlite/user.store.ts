@@ -17,6 +17,7 @@ interface UserRow {
   readonly created_at: number;
   readonly updated_at: number;
   readonly last_login_at: number | null;
+  readonly second_factor: string | null;
 }
 
 const toUser = (row: UserRow): User => ({
@@ -28,6 +29,7 @@ const toUser = (row: UserRow): User => ({
   role: row.role,
   status: row.status,
   passwordHash: row.password_hash,
+  mfaEnabled: row.second_factor !== null,
   createdAt: toDate(row.created_at),
   updatedAt: toDate(row.updated_at),
   lastLoginAt: toDateOrNull(row.last_login_at),
@@ -64,6 +66,7 @@ const DELETE_OWNED = [
   'logins',
   'api_keys',
   'mail_tokens',
+  'identities',
   'usage',
   'usage_days',
   'quota_reservations',

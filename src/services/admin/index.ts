@@ -6,14 +6,16 @@ import type { User } from '../../models/entities.ts';
 import type { AccountChanges, Stores } from '../../models/stores.ts';
 import type { Page } from '../../schemas/common.ts';
 import type { Audit, AuditQuery } from '../audit/index.ts';
-import { deleteAccount, lastAdminError, type Actor } from '../auth/index.ts';
+import { deleteAccount, disableSecondFactor, lastAdminError, type Actor } from '../auth/index.ts';
 import type { EventBus } from '../events.ts';
+import type { Mailer } from '../mail/index.ts';
 import { createStats } from './stats.ts';
 
 export interface AdminOptions {
-  readonly stores: Pick<Stores, 'users' | 'logins' | 'apiKeys' | 'chats' | 'usage'>;
+  readonly stores: Pick<Stores, 'users' | 'logins' | 'apiKeys' | 'secondFactors' | 'chats' | 'usage'>;
   readonly events: EventBus;
   readonly audit: Audit;
+  readonly mailer: Mailer;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -99,7 +101,7 @@ export const createAdminService = (options: AdminOptions) => {
     });
     if (!updated) throw new AppError('USER_NOT_FOUND');
     if (changes.status === 'disabled') await shutOut(userId);
-    if (changes.role !== undefined) events.publish('roleChanged', { ownerId: userId });
+    if (changes.role !== undefined) events.publish('accountsChanged', { ownerIds: new Set([userId]) });
     await audit.recordNow({ action: 'user.changed', actorId: actor.userId, ownerId: userId, details });
     log.info('account changed', { userId, by: actor.userId, ...details });
     return updated;
@@ -119,7 +121,22 @@ export const createAdminService = (options: AdminOptions) => {
     log.info('user signed out', { userId, by: actor.userId, ...details });
   };
 
+  /**
+   * Switches a user's second factor off, for who lost authenticator and recovery codes. Not one's own: whoever found an
+   * admin's open session would be rid of it.
+   * @throws AppError `USER_NOT_FOUND`, `FORBIDDEN` (oneself)
+   */
+  const removeSecondFactor = async (actor: Actor, userId: string): Promise<void> => {
+    const user = await getUser(userId);
+    if (userId === actor.userId) {
+      throw new AppError('FORBIDDEN', { detail: 'Remove your own second factor by DELETE /api/auth/mfa/totp' });
+    }
+    await disableSecondFactor(options, user, actor.userId);
+    log.info('second factor removed', { userId, by: actor.userId });
+  };
+
   return {
+    removeSecondFactor,
     listUsers,
     getUser,
     updateUser,

@@ -17,7 +17,7 @@ export const createPasswordCheck =
   /** @throws AppError `INVALID_CREDENTIALS`, `TOO_MANY_FAILURES`, `RATE_LIMITED` */
   async (user: User, password: string): Promise<void> => {
     const { matches } = await throttle.attempt(throttle.placesOfUser(user.id), () =>
-      passwords.verify(password, user.passwordHash),
+      passwords.verify(password, user.passwordHash, 'known'),
     );
     if (matches) return;
     logger.info('password check refused', { userId: user.id });
@@ -39,11 +39,11 @@ export const createChangePassword = (parts: AuthParts) => {
     const user = await stores.users.findUser(actor.userId);
     if (!user) throw new AppError('TOKEN_REVOKED');
     await checkPassword(user, currentPassword);
-    const hash = await passwords.hash(newPassword);
+    const hash = await passwords.hash(newPassword, 'known');
     const isMine = await stores.users.updatePasswordHash(user.id, user.passwordHash, hash, new Date(clock.now()));
     // Somebody else changed it in between: the current one is another by now.
     if (!isMine) throw wrongPassword();
-    await stores.mailTokens.dropMailToken(user.id, 'reset');
+    for (const kind of ['reset', 'move'] as const) await stores.mailTokens.dropMailToken(user.id, kind);
     const logins = await endLogins(parts, user.id, { except: actor.loginId, reason: 'password changed' });
     await audit.recordNow({
       action: 'password.changed',

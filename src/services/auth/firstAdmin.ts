@@ -42,6 +42,7 @@ export const createFirstAdmin = (parts: AuthParts) => {
       role: 'admin',
       status: 'active',
       passwordHash: await passwords.hash(password),
+      mfaEnabled: false,
       createdAt: now,
       updatedAt: now,
       lastLoginAt: null,

@@ -44,12 +44,14 @@ export const createLoginStates = ({
     endings += 1;
     entries.delete(loginId);
   });
-  const forgetOwner = ({ ownerId }: { readonly ownerId: string }): void => {
+  const forgetOwners = (ownerIds: ReadonlySet<string>): void => {
     endings += 1;
-    for (const [loginId, entry] of entries.entries()) if (entry.ownerId === ownerId) entries.delete(loginId);
+    for (const [loginId, { ownerId }] of entries.entries()) {
+      if (ownerId !== null && ownerIds.has(ownerId)) entries.delete(loginId);
+    }
   };
-  events.subscribe('accountEnded', forgetOwner);
-  events.subscribe('roleChanged', forgetOwner);
+  events.subscribe('accountEnded', ({ ownerId }) => forgetOwners(new Set([ownerId])));
+  events.subscribe('accountsChanged', ({ ownerIds }) => forgetOwners(ownerIds));
 
   const read = async (loginId: string): Promise<Entry> => {
     const readAt = clock.now();

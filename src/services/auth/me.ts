@@ -5,6 +5,8 @@ import type { Actor } from './actor.ts';
 import { createPasswordCheck } from './changePassword.ts';
 import type { AuthParts } from './deps.ts';
 import { deleteAccount } from './deleteAccount.ts';
+import { hasNoAddress } from './oidc/noAddress.ts';
+import { createReauthentication } from './reauthenticate.ts';
 import { takenError } from './signup.ts';
 import { createVerifyEmail } from './verifyEmail.ts';
 
@@ -17,9 +19,10 @@ export interface ProfileChanges {
 
 /** What users do with their own account. */
 export const createMe = (parts: AuthParts) => {
-  const { stores, clock, logger, audit, mailer } = parts;
+  const { stores, config, clock, logger, audit, mailer } = parts;
   const checkPassword = createPasswordCheck(parts);
-  const { sendVerification } = createVerifyEmail(parts);
+  const reauthenticate = createReauthentication(parts);
+  const { sendVerification, askToMove } = createVerifyEmail(parts);
 
   /** @throws AppError `TOKEN_REVOKED` when the account is gone */
   const getMe = async (actor: Actor): Promise<User> => {
@@ -41,21 +44,29 @@ export const createMe = (parts: AuthParts) => {
     mailer.send(before.email, 'emailChanged', { username: before.username });
   };
 
+  /** With `REQUIRE_EMAIL_VERIFICATION` the address waits for its link: answers then do not tell whether it has an account. */
+  const nowOf = (user: User, changes: UserChanges): UserChanges => {
+    const { email, emailVerified: _verified, ...rest } = changes;
+    if (email === undefined || !config.mail.requireVerification) return changes;
+    askToMove(user, email);
+    return rest;
+  };
+
   /**
-   * Changes the profile. A new e-mail address needs the password (ASVS 5.0 §7.5.1) and is to be verified anew.
+   * Changes the profile. A new e-mail address needs the password (ASVS 5.0 §7.5.1) and is to be verified anew: with
+   * `REQUIRE_EMAIL_VERIFICATION` before it is the account's, whose answer then has the old one. The first
+   * address of an account that was made without one needs a login of the last ten minutes.
    * @throws AppError `VALIDATION_FAILED`, `INVALID_CREDENTIALS`, `TOO_MANY_FAILURES`, `USERNAME_TAKEN`, `EMAIL_TAKEN`
    */
   const updateMe = async (actor: Actor, input: ProfileChanges): Promise<User> => {
     const user = await getMe(actor);
-    const changes = changesOf(user, input);
-    if (Object.keys(changes).length === 0) return user;
-    if (changes.email !== undefined) {
-      if (input.currentPassword === undefined) {
-        const message = 'is needed to change the e-mail address';
-        throw new AppError('VALIDATION_FAILED', { errors: [{ path: 'currentPassword', message }] });
-      }
-      await checkPassword(user, input.currentPassword);
+    const asked = changesOf(user, input);
+    if (asked.email !== undefined) {
+      if (hasNoAddress(user)) await reauthenticate.byFreshLogin(actor);
+      else await reauthenticate.byPassword(user, input.currentPassword);
     }
+    const changes = nowOf(user, asked);
+    if (Object.keys(changes).length === 0) return user;
     const updated = await stores.users.updateUser(user.id, changes, new Date(clock.now())).catch((error: unknown) => {
       throw takenError(error);
     });

@@ -8,7 +8,12 @@ const HISTORY_DAYS = 90;
 const HISTORY_EVENTS = 100;
 
 /** Tells users by mail of a login on a kind of device that their sign-in history does not have. */
-export const createNewLoginNotice = ({ audit, clock, mailer, mailLimit }: AuthParts) => {
+export const createNewLoginNotice = ({
+  audit,
+  clock,
+  mailer,
+  mailLimit,
+}: Pick<AuthParts, 'audit' | 'clock' | 'mailer' | 'mailLimit'>) => {
   const isNew = async (ownerId: string, loginId: string, device: string): Promise<boolean> => {
     // What was recorded a moment ago may be what makes the device a known one.
     await audit.flush();

@@ -3,20 +3,20 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import type { Config } from '../../config/index.ts';
-import { AppError } from '../../lib/errors.ts';
 import type { Lifecycle } from '../../lib/lifecycle.ts';
 import { readStoredHash } from './foreignHash.ts';
 import type { PasswordTask } from './password.worker.ts';
+import { createLanes, type Lane } from './passwordLanes.ts';
 
 export interface Passwords {
-  /** A new `scheme$hash` for storage. @throws AppError `RATE_LIMITED` when the queue is full */
-  hash(password: string): Promise<string>;
+  /** A new `scheme$hash` for storage. @throws AppError `RATE_LIMITED` when too many of the lane wait */
+  hash(password: string, lane?: Lane): Promise<string>;
   /**
    * Whether a password belongs to a stored hash. Null, for a user that does not exist, costs the same work and never matches.
    * `needsRehash`: it matches, and today's settings would store it otherwise.
-   * @throws AppError `RATE_LIMITED` when the queue is full
+   * @throws AppError `RATE_LIMITED` when too many of the lane wait
    */
-  verify(password: string, stored: string | null): Promise<{ matches: boolean; needsRehash: boolean }>;
+  verify(password: string, stored: string | null, lane?: Lane): Promise<{ matches: boolean; needsRehash: boolean }>;
   /** Tasks that the workers have done, for tests and curious operators. */
   readonly completed: number;
 }
@@ -26,6 +26,11 @@ const threads = (): number => Math.max(1, Math.min(4, availableParallelism() - 1
 /** At cost 12 (~0.3 s each) the last in the queue waits about as long as a client would. */
 const QUEUE_PER_THREAD = 32;
 const OVERLOAD_RETRY_MS = 2000;
+/**
+ * At 10 a thread has about a tenth of a core that the event loop wants, and all of one that nobody wants: guesses by the dozen
+ * then slow down logins, not running replies (`npm run bench -- --only login-flood`).
+ */
+const STAND_BACK = 10;
 
 /** Without a pepper the key is public: what is hashed has one form either way, and a pepper can be added later. */
 const PUBLIC_KEY = 'parley password v1';
@@ -47,7 +52,6 @@ const createPool = (lifecycle: Lifecycle): Piscina<PasswordTask, string | boolea
     minThreads: 1,
     maxThreads,
     idleTimeout: 30_000,
-    maxQueue: QUEUE_PER_THREAD * maxThreads,
     // The workers need nothing from the environment, so no secret is copied into them.
     env: {},
   });
@@ -62,10 +66,13 @@ const createPool = (lifecycle: Lifecycle): Piscina<PasswordTask, string | boolea
  * `bcrypt-pepper` the pepper.
  */
 export const createPasswords = (
-  config: Pick<Config['auth'], 'bcryptCost' | 'passwordPepper'>,
+  config: Pick<Config['auth'], 'bcryptCost' | 'passwordPepper'> & { readonly standsBack?: boolean },
   lifecycle: Lifecycle,
 ): Passwords => {
+  const nice = config.standsBack ? STAND_BACK : 0;
   const pool = createPool(lifecycle);
+  const running = threads();
+  const inLane = createLanes({ running, waiting: QUEUE_PER_THREAD * running, retryAfterMs: OVERLOAD_RETRY_MS });
   const { bcryptCost: cost, passwordPepper } = config;
   const keys = new Map([['bcrypt-hmac', PUBLIC_KEY]]);
   if (passwordPepper !== null) keys.set('bcrypt-pepper', passwordPepper);
@@ -96,21 +103,16 @@ export const createPasswords = (
     return { hash: known.hash, input: digest(password, known.scheme), isToday };
   };
 
-  const run = async (task: PasswordTask): Promise<string | boolean> => {
-    if (pool.queueSize >= pool.options.maxQueue) {
-      throw new AppError('RATE_LIMITED', { detail: 'Too many logins at once', retryAfterMs: OVERLOAD_RETRY_MS });
-    }
-    return pool.run(task);
-  };
+  const run = (task: PasswordTask, lane: Lane): Promise<string | boolean> => inLane(lane, () => pool.run(task));
 
   return {
-    hash: async (password) => {
-      const hash = await run({ kind: 'hash', input: digest(password, scheme), cost });
+    hash: async (password, lane = 'open') => {
+      const hash = await run({ nice, kind: 'hash', input: digest(password, scheme), cost }, lane);
       return `${scheme}$${String(hash)}`;
     },
-    verify: async (password, stored) => {
+    verify: async (password, stored, lane = 'open') => {
       const { hash, input, isToday } = targetOf(password, stored);
-      const isEqual = await run({ kind: 'verify', input, hash, decoys: cheaperThan(hash) });
+      const isEqual = await run({ nice, kind: 'verify', input, hash, decoys: cheaperThan(hash) }, lane);
       const matches = isEqual === true && hash !== decoy;
       return { matches, needsRehash: matches && !isToday };
     },

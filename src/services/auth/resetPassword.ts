@@ -31,6 +31,7 @@ export const createResetPassword = (parts: AuthParts) => {
     const now = new Date(clock.now());
     if (user?.status !== 'active' || user.email !== email) throw invalidLink();
     if (!(await stores.users.updatePasswordHash(ownerId, user.passwordHash, hash, now))) throw invalidLink();
+    await stores.mailTokens.dropMailToken(ownerId, 'move');
     const logins = await endLogins(parts, ownerId, { except: null, reason: 'password reset' });
     await stores.users.verifyEmail(ownerId, email, now);
     await audit.recordNow({ action: 'password.changed', actorId: ownerId, ownerId, details: { method: 'mail' } });

@@ -2,20 +2,10 @@ import { newId } from '../../lib/ids.ts';
 import { shorten } from '../../lib/text.ts';
 import type { Login, User } from '../../models/entities.ts';
 import type { AuthParts, Client } from './deps.ts';
+import type { Session } from './session.ts';
 import type { AccessTokens } from './tokens.ts';
 
-/** What a client gets that proved who it is. */
-export interface Session {
-  readonly loginId: string;
-  readonly user: User;
-  readonly accessToken: string;
-  readonly expiresInSeconds: number;
-  readonly refreshToken: string;
-  /** When the refresh token ends if it is not used. */
-  readonly refreshExpiresAt: Date;
-  /** For the device to keep, after a login or a signup. */
-  readonly deviceToken?: string;
-}
+export type { Session } from './session.ts';
 
 const DAY_MS = 86_400_000;
 const IDLE_MS = 7 * DAY_MS;

@@ -45,6 +45,7 @@ export const createSignup = (parts: AuthParts) => {
       role: 'user',
       status: 'active',
       passwordHash,
+      mfaEnabled: false,
       createdAt: now,
       updatedAt: now,
       lastLoginAt,

@@ -9,7 +9,7 @@ export interface FailureGates {
 }
 
 /** One place where a guess counts. */
-interface Place {
+export interface Place {
   readonly gate: FailureGate;
   readonly key: string;
 }
@@ -29,10 +29,20 @@ export interface Throttle {
   /** Where the password of who is signed in already counts. */
   placesOfUser(userId: string): readonly Place[];
   /**
-   * Runs a check of a password, unless there were too many wrong ones.
+   * Where the second step of a login counts: as its first step does, and apart from it, so that a right password clears no
+   * count of codes.
+   */
+  placesOfCodes(userId: string, client: Pick<Guesser, 'ip'> & Partial<Pick<Guesser, 'deviceToken'>>): readonly Place[];
+  /** Where the codes of who is signed in already count. */
+  placesOfUserCodes(userId: string): readonly Place[];
+  /**
+   * Runs a check of a password or code, unless there were too many wrong ones. With `counts: false` it was no guess.
    * @throws AppError `TOO_MANY_FAILURES`; what the check throws, which counts as no guess
    */
-  attempt<T extends { readonly matches: boolean }>(places: readonly Place[], check: () => Promise<T>): Promise<T>;
+  attempt<T extends { readonly matches: boolean; readonly counts?: boolean }>(
+    places: readonly Place[],
+    check: () => Promise<T>,
+  ): Promise<T>;
 }
 
 /** Names are counted as typed, whether they are anybody's or not: a refusal tells nothing. Not kept as text: some are passwords. */
@@ -54,13 +64,23 @@ export const createThrottle = (gates: FailureGates | null, devices: DeviceTokens
     ];
   },
   placesOfUser: (userId) => (gates ? [{ gate: gates.account, key: userKey(userId) }] : []),
+  placesOfCodes: (userId, { ip, deviceToken }) => {
+    if (!gates) return [];
+    const device = devices.read(deviceToken, userId);
+    if (device !== null) return [{ gate: gates.account, key: `codes:device:${userId}:${device}` }];
+    return [
+      { gate: gates.account, key: `codes:${userKey(userId)}` },
+      { gate: gates.address, key: ipKey(ip) },
+    ];
+  },
+  placesOfUserCodes: (userId) => (gates ? [{ gate: gates.account, key: `codes:signed-in:${userKey(userId)}` }] : []),
   attempt: async (places, check) => {
     const settles: Awaited<ReturnType<FailureGate['enter']>>[] = [];
     let outcome: 'right' | 'wrong' | 'unknown' = 'unknown';
     try {
       for (const { gate, key } of places) settles.push(await gate.enter(key));
       const result = await check();
-      outcome = result.matches ? 'right' : 'wrong';
+      if (result.counts !== false) outcome = result.matches ? 'right' : 'wrong';
       return result;
     } finally {
       for (const settle of settles) await settle(outcome);

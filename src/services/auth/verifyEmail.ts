@@ -1,9 +1,13 @@
 import type { User } from '../../models/entities.ts';
 import type { AuthParts } from './deps.ts';
 import { invalidLink } from './mailTokens.ts';
+import { createMoveEmail } from './moveEmail.ts';
 
 /** How users show that an address is theirs. */
-export const createVerifyEmail = ({ stores, clock, logger, audit, mailer, mailTokens, mailLimit }: AuthParts) => {
+export const createVerifyEmail = (parts: AuthParts) => {
+  const { stores, clock, logger, audit, mailer, mailTokens, mailLimit } = parts;
+  const { askToMove, followMove } = createMoveEmail(parts);
+
   /** Sends the link behind the answer; of too many mails to one account no more are sent. */
   const sendVerification = (user: User): void =>
     mailer.behind(async () => {
@@ -20,11 +24,12 @@ export const createVerifyEmail = ({ stores, clock, logger, audit, mailer, mailTo
 
   /** @throws AppError `TOKEN_INVALID`, also when the account has another address by now */
   const verifyEmail = async (token: string): Promise<void> => {
+    if (await followMove(token)) return;
     const { ownerId, email } = await mailTokens.spendToken('verify', token);
     if (!(await stores.users.verifyEmail(ownerId, email, new Date(clock.now())))) throw invalidLink();
     audit.record({ action: 'email.verified', actorId: ownerId, ownerId });
     logger.info('e-mail address verified', { userId: ownerId });
   };
 
-  return { sendVerification, resendVerification, verifyEmail };
+  return { sendVerification, resendVerification, verifyEmail, askToMove };
 };

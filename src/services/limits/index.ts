@@ -3,7 +3,8 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Metrics } from '../../lib/metrics.ts';
 import { createConnectionCap, type ConnectionCap } from './connections.ts';
-import { createMemoryFailureGate, type FailureGate } from './failures.ts';
+import { createMemoryCounts, type FailureCounts } from './failureCounts.ts';
+import { createFailureGate, type FailureGate, type FailureGateOptions } from './failures.ts';
 import type { Limiter } from './limiter.ts';
 import { createMemoryLimiter } from './memoryLimiter.ts';
 
@@ -30,6 +31,8 @@ export interface Limits {
 
 interface Dependencies {
   readonly config: Config['limits'];
+  /** Where wrong passwords are counted; null: on this node. */
+  readonly failures: FailureCounts | null;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -48,28 +51,26 @@ const accountWait = (failures: number): number =>
   failures < FREE_FAILURES ? 0 : Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (failures - FREE_FAILURES));
 const addressWait = (failures: number): number => (failures < FAILURES_PER_ADDRESS ? 0 : LONGEST_WAIT_MS);
 
-const createFailureGates = (clock: Clock, onRefused: () => void): NonNullable<Limits['failures']> => ({
-  account: createMemoryFailureGate({
-    clock,
-    onRefused,
+const createFailureGates = (
+  tools: Pick<FailureGateOptions, 'clock' | 'counts' | 'onRefused'>,
+): NonNullable<Limits['failures']> => ({
+  account: createFailureGate({
+    ...tools,
     waitAfter: accountWait,
-    memoryMs: 24 * 60 * MINUTE_MS,
-    since: 'last',
+    memory: { ms: 24 * 60 * MINUTE_MS, since: 'last' },
     clearedByRight: true,
   }),
   // A right password of one's own does not clear it: whoever guesses others' could log in now and then.
-  address: createMemoryFailureGate({
-    clock,
-    onRefused,
+  address: createFailureGate({
+    ...tools,
     waitAfter: addressWait,
-    memoryMs: LONGEST_WAIT_MS,
-    since: 'first',
+    memory: { ms: LONGEST_WAIT_MS, since: 'first' },
     clearedByRight: false,
   }),
 });
 
-/** The limits, counted on this node. */
-export const createLimits = ({ config, clock, logger, metrics }: Dependencies): Limits => {
+/** The limits, counted on this node but for wrong passwords. */
+export const createLimits = ({ config, failures, clock, logger, metrics }: Dependencies): Limits => {
   const log = logger.child('limits');
   const onExceeded = (name: string) => (key: string) => {
     metrics.limitHit(name);
@@ -82,7 +83,13 @@ export const createLimits = ({ config, clock, logger, metrics }: Dependencies): 
     api: create('api', config.apiPerMinute, MINUTE_MS),
     chat: create('chat', config.chatPerSecond, SECOND_MS),
     mails: create('mails', MAILS_PER_HOUR, 60 * MINUTE_MS),
-    failures: config.loginThrottle ? createFailureGates(clock, () => metrics.limitHit('failures')) : null,
+    failures: config.loginThrottle
+      ? createFailureGates({
+          clock,
+          counts: failures ?? createMemoryCounts(),
+          onRefused: () => metrics.limitHit('failures'),
+        })
+      : null,
     connections: createConnectionCap(config.connectionsPerUser, onExceeded('connections')),
   };
 };

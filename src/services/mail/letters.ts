@@ -63,6 +63,48 @@ export const LETTERS = {
       'the e-mail address of your account was changed just now. This one belongs to it no more.',
       'If this was not you, write to the people who run the service at once.',
     ),
+  mfaEnabled: (about: About): Letter =>
+    letter(
+      about,
+      'Second factor switched on',
+      'from now on a login to your account needs a code of your authenticator app. Keep the recovery codes in a safe place.',
+      `${NOT_YOU} and write to the people who run the service.`,
+    ),
+  mfaDisabled: (about: About): Letter =>
+    letter(
+      about,
+      'Second factor switched off',
+      'the second factor of your account was switched off just now, by you or by an administrator: the password alone is enough again.',
+      `${NOT_YOU} and switch it on again.`,
+    ),
+  recoveryCodeUsed: (about: About & { readonly left: number }): Letter =>
+    letter(
+      about,
+      'Recovery code used',
+      `a recovery code of your account was used just now; ${String(about.left)} are left. For new ones switch the second factor off and on again.`,
+      `${NOT_YOU} and sign out devices that you do not know.`,
+    ),
+  codesRefused: (about: About): Letter =>
+    letter(
+      about,
+      'Login stopped at the second factor',
+      'somebody got through the first step of a login to your account, which is your password or a sign-in at another service, and was stopped because the codes after it were wrong.',
+      `If it was you, wait a little and try again. ${NOT_YOU} and write to nobody who asks you for a code.`,
+    ),
+  identityLinked: (about: About & { readonly provider: string }): Letter =>
+    letter(
+      about,
+      'A new way to log in',
+      `somebody who signed in at ${about.provider} with this address was let in to your account, and can log in that way from now on.`,
+      `If it was you, there is nothing to do. If not, write to the people who run the service at once: somebody else uses your address at ${about.provider}.`,
+    ),
+  identityAdded: (about: About & { readonly provider: string }): Letter =>
+    letter(
+      about,
+      'A new way to log in',
+      `from now on ${about.provider} can be used to log in to your account. Somebody who was logged in to it added that just now.`,
+      `${NOT_YOU} and remove it from your account.`,
+    ),
   newLogin: (about: About & { readonly device: string; readonly at: Date }): Letter =>
     letter(
       about,

@@ -18,9 +18,14 @@ const USAGE_DAYS = MAX_USAGE_DAYS + 1;
 const TOMBSTONES_MS = SYNC_WINDOW_MS + DAY_MS;
 
 export interface SweeperOptions {
-  readonly stores: Pick<Stores, 'chats' | 'logins' | 'apiKeys' | 'mailTokens' | 'audit' | 'sync' | 'usage' | 'repair'>;
+  readonly stores: Pick<
+    Stores,
+    'chats' | 'logins' | 'apiKeys' | 'mailTokens' | 'failures' | 'audit' | 'sync' | 'usage' | 'repair'
+  >;
   /** Deletes an idle chat as its owner would. */
   readonly expireChat: (ownerId: string, chatId: string) => Promise<void>;
+  /** Brings secrets under the present key after a change of keys, so many at most; returns how many. */
+  readonly rewrapSecrets: (limit: number) => Promise<number>;
   /** Days after which an idle chat is deleted; 0 keeps them. */
   readonly retentionDays: number;
   /** Days after which an event leaves the audit log. */
@@ -60,15 +65,19 @@ export const startSweeper = (options: SweeperOptions): void => {
 
   const sweep = async (): Promise<void> => {
     const repaired = await stores.repair();
+    const rewrapped = await drain(() => options.rewrapSecrets(BATCH));
     const logins = await drain(() => stores.logins.deleteExpired(new Date(clock.now()), BATCH));
     const keys = await drain(() => stores.apiKeys.deleteEndedKeys(daysAgo(ENDED_KEYS_DAYS), BATCH));
     const links = await drain(() => stores.mailTokens.deleteMailTokens(new Date(clock.now()), BATCH));
+    const failures = await drain(
+      async () => (await stores.failures?.deleteFailures(new Date(clock.now()), BATCH)) ?? 0,
+    );
     const events = await drain(() => stores.audit.deleteEvents(daysAgo(options.auditRetentionDays), BATCH));
     const chats = retentionDays === 0 ? 0 : await drain(expireChats);
     const tombstones = await drain(() => stores.sync.deleteTombstones(new Date(clock.now() - TOMBSTONES_MS), BATCH));
     const firstUsed = daysAgo(USAGE_DAYS).toISOString().slice(0, 10);
     const used = await drain(() => stores.usage.deleteUsage(firstUsed, BATCH));
-    const counts = { repaired, logins, keys, links, events, chats, tombstones, used };
+    const counts = { repaired, rewrapped, logins, keys, links, failures, events, chats, tombstones, used };
     if (Object.values(counts).some((count) => count > 0)) log.info('swept', counts);
   };
 

@@ -67,7 +67,7 @@ const booked = (reply: LiveReply, window: readonly LlmMessage[]): BookedAnswer =
 });
 
 export const createGenerate = (options: GenerateOptions): Generate => {
-  const { context, router, usage, replyLog, clock, metrics } = options;
+  const { context, router, usage, replyLog, nodeId, clock, metrics } = options;
   const { messages } = options.stores;
   const settle = createSettle(options);
   const log = options.logger.child('replies');
@@ -117,7 +117,7 @@ export const createGenerate = (options: GenerateOptions): Generate => {
    */
   const markAsked = async (reply: LiveReply, model: string): Promise<void> => {
     const at = new Date(clock.now());
-    const isOurs = await messages.startReply(reply.ownerId, reply.messageId, model, at);
+    const isOurs = await messages.startReply(reply.ownerId, reply.messageId, model, { nodeId, at });
     if (!isOurs) throw new ReplyStopped('lease-lost');
     reply.advance('streaming', at);
   };

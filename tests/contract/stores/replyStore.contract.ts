@@ -40,7 +40,7 @@ export const replyStoreContract = (open: () => Promise<Stores>): void => {
 
     test('startReply, of a pending reply, makes it streaming with its model; once', async () => {
       const { reply } = await pending();
-      expect(await stores.messages.startReply(reply.ownerId, reply.id, 'maker/chosen', at(9))).toBe(true);
+      expect(await stores.messages.startReply(reply.ownerId, reply.id, 'maker/chosen', { at: at(9) })).toBe(true);
       expect(await stores.messages.findMessage(reply.ownerId, reply.id)).toEqual({
         ...reply,
         status: 'streaming',
@@ -48,25 +48,36 @@ export const replyStoreContract = (open: () => Promise<Stores>): void => {
         updatedAt: at(9),
         rev: reply.rev + 1,
       });
-      expect(await stores.messages.startReply(reply.ownerId, reply.id, 'maker/chosen', at(10))).toBe(false);
+      expect(await stores.messages.startReply(reply.ownerId, reply.id, 'maker/chosen', { at: at(10) })).toBe(false);
+    });
+
+    test('startReply by a node, of a reply that another one holds, is false', async () => {
+      const { reply } = await pending({ lease: { nodeId: 'node-1', until: at(1_000) } });
+      const start = (nodeId: string) =>
+        stores.messages.startReply(reply.ownerId, reply.id, 'maker/chosen', { nodeId, at: at(9) });
+      expect(await start('node-2')).toBe(false);
+      expect(await statusOf(reply.ownerId, reply.id)).toBe('pending');
+      expect(await start('node-1')).toBe(true);
     });
 
     test('each, 20 times at once, succeeds once', async () => {
       const { reply } = await queued();
       const claims = times(20, () => stores.messages.claimReply(reply.ownerId, reply.id, lease, at(9)));
       expect((await Promise.all(claims)).filter(Boolean)).toHaveLength(1);
-      const starts = times(20, () => stores.messages.startReply(reply.ownerId, reply.id, 'maker/chosen', at(9)));
+      const starts = times(20, () =>
+        stores.messages.startReply(reply.ownerId, reply.id, 'maker/chosen', { at: at(9) }),
+      );
       expect((await Promise.all(starts)).filter(Boolean)).toHaveLength(1);
     });
 
     test('each, in another status, by a foreign owner or of no reply, is false', async () => {
       const { running, reply } = await queued();
       expect(await stores.messages.claimReply(running.ownerId, running.id, lease, at(9))).toBe(false);
-      expect(await stores.messages.startReply(reply.ownerId, reply.id, 'm', at(9))).toBe(false);
+      expect(await stores.messages.startReply(reply.ownerId, reply.id, 'm', { at: at(9) })).toBe(false);
       expect(await stores.messages.claimReply(newId(), reply.id, lease, at(9))).toBe(false);
-      expect(await stores.messages.startReply(newId(), running.id, 'm', at(9))).toBe(false);
+      expect(await stores.messages.startReply(newId(), running.id, 'm', { at: at(9) })).toBe(false);
       expect(await stores.messages.claimReply(reply.ownerId, newId(), lease, at(9))).toBe(false);
-      expect(await stores.messages.startReply(reply.ownerId, newId(), 'm', at(9))).toBe(false);
+      expect(await stores.messages.startReply(reply.ownerId, newId(), 'm', { at: at(9) })).toBe(false);
       expect(await statusOf(reply.ownerId, reply.id)).toBe('queued');
       expect(await statusOf(running.ownerId, running.id)).toBe('pending');
     });
@@ -101,7 +112,7 @@ export const replyStoreContract = (open: () => Promise<Stores>): void => {
       ]);
       expect(await stores.messages.findMessage(ownerId, id)).toEqual(reopened[0]);
       expect(await stores.messages.claimReply(ownerId, id, lease, at(3_100))).toBe(true);
-      expect(await stores.messages.startReply(ownerId, id, 'm', at(3_200))).toBe(true);
+      expect(await stores.messages.startReply(ownerId, id, 'm', { at: at(3_200) })).toBe(true);
       await stores.messages.settleReply(ownerId, id, interrupted);
       expect(await stores.messages.reopenReply(ownerId, id, at(3_300))).toBeNull();
     });
@@ -115,18 +126,18 @@ export const replyStoreContract = (open: () => Promise<Stores>): void => {
       expect(reopened).toEqual([{ ...reply, status: 'queued', lease: null, updatedAt: at(1_001), rev: reply.rev + 1 }]);
       expect(await stores.messages.findMessage(ownerId, id)).toEqual(reopened[0]);
       // Whoever had the lease asks no model any more.
-      expect(await stores.messages.startReply(ownerId, id, 'm', at(1_002))).toBe(false);
+      expect(await stores.messages.startReply(ownerId, id, 'm', { at: at(1_002) })).toBe(false);
     });
 
     test('of a reply whose model is being asked, is null even after its lease', async () => {
       const { reply } = await pending({ lease: { nodeId: 'node-1', until: at(1_000) } });
-      await stores.messages.startReply(reply.ownerId, reply.id, 'm', at(1));
+      await stores.messages.startReply(reply.ownerId, reply.id, 'm', { at: at(1) });
       expect(await stores.messages.reopenReply(reply.ownerId, reply.id, at(2_000))).toBeNull();
     });
 
     test('of a reply that a model was asked for, that ended otherwise, or that is not there, is null', async () => {
       const asked = (await pending()).reply;
-      await stores.messages.startReply(asked.ownerId, asked.id, 'm', at(1));
+      await stores.messages.startReply(asked.ownerId, asked.id, 'm', { at: at(1) });
       await stores.messages.settleReply(asked.ownerId, asked.id, interrupted);
       const stopped = (await pending()).reply;
       await stores.messages.settleReply(stopped.ownerId, stopped.id, { ...interrupted, status: 'stopped' });
@@ -216,7 +227,7 @@ export const replyStoreContract = (open: () => Promise<Stores>): void => {
     test('of a running reply, writes the end, drops lease and log, raises both revs', async () => {
       const { chat, reply } = await pending();
       const { ownerId } = reply;
-      await stores.messages.startReply(ownerId, reply.id, 'maker/chosen', at(1_500));
+      await stores.messages.startReply(ownerId, reply.id, 'maker/chosen', { at: at(1_500) });
       await stores.messages.appendLog([{ ownerId, messageId: reply.id, offset: 0, text: 'longer than the end' }]);
       const { preview, at: settledAt, ...end } = replyEnd({ content: UGLY_TEXT, preview: 'Fine' });
       const settled = await stores.messages.settleReply(ownerId, reply.id, { ...end, preview, at: settledAt });
@@ -338,7 +349,7 @@ export const replyStoreContract = (open: () => Promise<Stores>): void => {
     test('listLapsedReplies gives running replies past their lease and queued ones that are old, at most so many', async () => {
       const past = { nodeId: 'node-1', until: longAgo(10) };
       const lapsed = await pending({ lease: past });
-      await stores.messages.startReply(lapsed.reply.ownerId, lapsed.reply.id, 'm', at(2));
+      await stores.messages.startReply(lapsed.reply.ownerId, lapsed.reply.id, 'm', { at: at(2) });
       await stores.messages.appendLog([
         { ownerId: lapsed.reply.ownerId, messageId: lapsed.reply.id, offset: 0, text: 'part' },
       ]);

@@ -4,9 +4,11 @@ import type {
   ApiKey,
   AuditEvent,
   Chat,
+  Identity,
   Login,
   MailToken,
   Message,
+  SecondFactor,
   Ticket,
   User,
 } from '../../../src/models/entities.ts';
@@ -34,6 +36,7 @@ export const newUser = (changes: Partial<User> = {}): User => {
     role: 'user',
     status: 'active',
     passwordHash: 'scheme$hash',
+    mfaEnabled: false,
     createdAt: at(0),
     updatedAt: at(0),
     lastLoginAt: null,
@@ -57,6 +60,17 @@ export const newLogin = (ownerId: string, changes: Partial<Login> = {}): Login =
   ...changes,
 });
 
+export const newFactor = (ownerId: string, changes: Partial<SecondFactor> = {}): SecondFactor => ({
+  id: newId(),
+  ownerId,
+  secret: `key.${randomBytes(24).toString('base64url')}`,
+  keyId: 'key',
+  enabledAt: at(0),
+  lastStep: 59_000_000,
+  recoveryHashes: [newHash(), newHash(), newHash()],
+  ...changes,
+});
+
 export const newHash = (): string => createHash('sha256').update(randomBytes(32)).digest('hex');
 
 export const newMailToken = (ownerId: string, changes: Partial<MailToken> = {}): MailToken => ({
@@ -65,6 +79,18 @@ export const newMailToken = (ownerId: string, changes: Partial<MailToken> = {}):
   hash: newHash(),
   email: 'ada@example.com',
   expiresAt: at(30_000),
+  ...changes,
+});
+
+export const newIdentity = (ownerId: string, changes: Partial<Identity> = {}): Identity => ({
+  id: newId(),
+  ownerId,
+  provider: 'corp',
+  issuer: 'https://id.example.com',
+  subject: newId(),
+  email: 'ada@example.com',
+  createdAt: at(0),
+  lastUsedAt: at(0),
   ...changes,
 });
 

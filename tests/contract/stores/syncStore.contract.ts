@@ -148,7 +148,7 @@ export const syncStoreContract = (open: () => Promise<Stores>, makeLongChat: Lon
     > = {
       updateChat: ({ ownerId, chatId }) => stores.chats.updateChat(ownerId, chatId, { title: 'Renamed' }, at(5)),
       appendTurn: ({ ownerId, chatId }) => storeTurn(stores, newTurn(ownerId, chatId)),
-      startReply: ({ ownerId, replyId }) => stores.messages.startReply(ownerId, replyId, 'maker/model', at(5)),
+      startReply: ({ ownerId, replyId }) => stores.messages.startReply(ownerId, replyId, 'maker/model', { at: at(5) }),
       settleReply: ({ ownerId, replyId }) => stores.messages.settleReply(ownerId, replyId, replyEnd()),
       setFeedback: ({ ownerId, replyId }) =>
         stores.messages.setFeedback(ownerId, replyId, { rating: 'up', comment: null }, at(5)),
@@ -186,7 +186,7 @@ export const syncStoreContract = (open: () => Promise<Stores>, makeLongChat: Lon
       const after = await catchUp(createDevice(), ownerId);
       await stores.messages.appendLog([{ ownerId, messageId: reply.id, offset: 0, text: 'so far' }]);
       expect(await read(ownerId, { after })).toMatchObject(NOTHING);
-      await stores.messages.startReply(ownerId, reply.id, 'maker/model', at(5));
+      await stores.messages.startReply(ownerId, reply.id, 'maker/model', { at: at(5) });
       const { messages } = await read(ownerId, { after });
       expect(messages).toMatchObject([{ id: reply.id, status: 'streaming', content: 'so far' }]);
     });
