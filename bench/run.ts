@@ -14,6 +14,7 @@ import { burst } from './rows/burst.ts';
 import { firstToken } from './rows/firstToken.ts';
 import { lag } from './rows/lag.ts';
 import { loginBurst } from './rows/loginBurst.ts';
+import { loginFlood } from './rows/loginFlood.ts';
 import { longChat } from './rows/longChat.ts';
 import { replyLog } from './rows/replyLog.ts';
 import { openai } from './rows/openai.ts';
@@ -33,7 +34,18 @@ import {
   type Ground,
 } from './support/subjects.ts';
 
-const ROWS: readonly Row[] = [burst, paced, firstToken, lag, longChat, openai, replyLog, memory, loginBurst];
+const ROWS: readonly Row[] = [
+  burst,
+  paced,
+  firstToken,
+  lag,
+  longChat,
+  openai,
+  replyLog,
+  memory,
+  loginBurst,
+  loginFlood,
+];
 const USERS = 100;
 /** Whatever hangs, the run ends. */
 const LONGEST_MS = 30 * 60_000;
