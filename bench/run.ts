@@ -26,6 +26,7 @@ import { isMet, type Bench, type Line, type Row } from './support/row.ts';
 import {
   overSse,
   overOpenAi,
+  startExpressPipe,
   startHandwritten,
   startParley,
   startPipe,
@@ -82,13 +83,22 @@ const copyBuild = (directory: string): string => {
 const createBench = (ground: Ground): Bench => {
   const start = async () => {
     log(`starting the servers, ${String(USERS)} users each`);
-    const [relay, pipe, handwritten, parley] = await Promise.all([
+    const [relay, pipe, expressPipe, handwritten, parley] = await Promise.all([
       startRelay(ground, { users: 0 }),
       startPipe(ground, { users: 0 }),
+      startExpressPipe(ground, { users: 0 }),
       startHandwritten(ground, { users: USERS }),
       startParley(ground, { users: USERS }),
     ]);
-    return { relay, pipe, handwritten, parley, 'parley-sse': overSse(parley), 'parley-v1': overOpenAi(parley) };
+    return {
+      relay,
+      pipe,
+      'express-pipe': expressPipe,
+      handwritten,
+      parley,
+      'parley-sse': overSse(parley),
+      'parley-v1': overOpenAi(parley),
+    };
   };
   let started: ReturnType<typeof start> | null = null;
   return {

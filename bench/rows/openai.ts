@@ -7,8 +7,9 @@ import { interleave, lineOf, type LineOptions } from '../support/rounds.ts';
 import { percentile } from '../support/stats.ts';
 import { BURST, modelOf, PACED_SLOWLY, question, WAITING, type Pace } from '../support/tokens.ts';
 
-type Name = 'pipe' | 'parley-v1';
-const NAMES: readonly Name[] = ['pipe', 'parley-v1'];
+const NAMES = ['pipe', 'parley-v1'] as const;
+/** For each request: what the packages cost that Parley stands on, before it does anything. */
+const PER_REQUEST = ['pipe', 'express-pipe', 'parley-v1'] as const;
 const STREAMS = 50;
 const OPEN_STREAMS = 500;
 
@@ -18,7 +19,7 @@ const judged = (measured: Parameters<typeof lineOf>[0], goal: number, line: Omit
 /** Microseconds of the server's CPU for each token, with fifty clients. */
 const cpuPerToken = async ({ subjects, rounds, isQuick }: Bench, pace: Pace) => {
   const all = await subjects();
-  return interleave(NAMES, rounds, async (name) => {
+  return interleave(PER_REQUEST, rounds, async (name) => {
     const windowMs = isQuick ? 2000 : 6000;
     const driven = await drive({ subject: all[name], clients: STREAMS, pace, warmUpMs: 1500, windowMs });
     return { cpuUs: driven.cpuUs / driven.tokens };
@@ -28,7 +29,7 @@ const cpuPerToken = async ({ subjects, rounds, isQuick }: Bench, pace: Pace) => 
 const added = async ({ ground, subjects, rounds, isQuick }: Bench) => {
   const all = await subjects();
   const count = isQuick ? 60 : 150;
-  return interleave(NAMES, rounds, async (name) => {
+  return interleave(PER_REQUEST, rounds, async (name) => {
     const direct = await connectDirect(ground);
     const base = await firstTokens(direct, count);
     direct.close();

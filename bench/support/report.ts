@@ -10,6 +10,7 @@ const COLUMNS = [
   ['relay', 'bare relay'],
   ['handwritten', 'hand-written'],
   ['pipe', 'bare pipe'],
+  ['express-pipe', 'pipe in Express'],
 ] as const;
 
 const digits = (value: number): string => {

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectOpenAi, connectRelay, connectSocketIo, connectSse, connectUpstream, type Client } from './clients.ts';
@@ -15,7 +15,15 @@ export interface Account {
 }
 
 export type SubjectName =
-  'relay' | 'handwritten' | 'pipe' | 'parley' | 'parley-second' | 'parley-end' | 'parley-sse' | 'parley-v1';
+  | 'relay'
+  | 'handwritten'
+  | 'pipe'
+  | 'express-pipe'
+  | 'parley'
+  | 'parley-second'
+  | 'parley-end'
+  | 'parley-sse'
+  | 'parley-v1';
 
 /** One way to get a model's answer to clients, with users who are logged in. */
 export interface Subject {
@@ -114,6 +122,32 @@ export const startPipe = async (ground: Ground, options: ServerOptions): Promise
   return { name: 'pipe', child, accounts: [], connect: () => connectOpenAi(child.url, '') };
 };
 
+/** A token like Parley's, as long and signed the same way. */
+const signedToken = (): string => {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const claims = {
+    iss: 'parley',
+    aud: 'parley',
+    sub: randomBytes(16).toString('hex'),
+    sid: randomBytes(16).toString('hex'),
+  };
+  const exp = Math.floor(Date.now() / 1000) + 7200;
+  const signed = `${part({ alg: 'HS256', typ: 'at+jwt' })}.${part({ ...claims, role: 'user', jti: randomBytes(16).toString('hex'), exp })}`;
+  return `${signed}.${createHmac('sha256', SECRET).update(signed).digest('base64url')}`;
+};
+
+export const startExpressPipe = async (ground: Ground, options: ServerOptions): Promise<Subject> => {
+  const child = await startChild({
+    name: 'express-pipe',
+    place: options.place ?? 'server',
+    args: [...nodeArgsOf(options), join(import.meta.dirname, '..', 'baselines', 'expressPipe.ts')],
+    env: { OPENAI_BASE_URL: `${ground.upstreamUrl}/v1`, JWT_SECRET: SECRET },
+    directory: freshDirectory(ground, 'express-pipe'),
+  });
+  const token = signedToken();
+  return { name: 'express-pipe', child, accounts: [], connect: () => connectOpenAi(child.url, token) };
+};
+
 export const startHandwritten = async (ground: Ground, options: ServerOptions): Promise<Subject> => {
   const directory = freshDirectory(ground, 'handwritten');
   const child = await startChild({
@@ -183,7 +217,7 @@ export const overOpenAi = (parley: Subject): Subject => ({
 export const connectDirect = (ground: Ground): Promise<Client> => connectUpstream(ground.upstreamUrl);
 
 /** Who keeps nothing of what was said. */
-const STATELESS: ReadonlySet<SubjectName> = new Set(['relay', 'pipe', 'parley-v1']);
+const STATELESS: ReadonlySet<SubjectName> = new Set(['relay', 'pipe', 'express-pipe', 'parley-v1']);
 
 /** The stored text of a reply; undefined where a server stores nothing. */
 export const storedText = async (subject: Subject, user: number, messageId: string): Promise<string | undefined> => {

@@ -49,6 +49,10 @@ export const whenBusy = z.enum(['queue', 'reject', 'interrupt']);
 export type WhenBusy = z.infer<typeof whenBusy>;
 export const messageContent = text(1, MESSAGE_HARD_MAX_CHARS);
 
+export const midStreamFailover = z.boolean().meta({
+  description: 'Whether another model continues a reply that broke off; unset: as the server is configured',
+});
+
 const sendFields = {
   content: messageContent,
   chatId: idRef.optional(),
@@ -57,9 +61,7 @@ const sendFields = {
   model: modelName.optional(),
   whenBusy: whenBusy.optional(),
   systemPrompt: systemPrompt.optional(),
-  midStreamFailover: z.boolean().optional().meta({
-    description: 'Whether another model continues a reply that broke off; unset: as the server is configured',
-  }),
+  midStreamFailover: midStreamFailover.optional(),
 };
 
 /** A send as every door takes it. */

@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import { problemSchema, type Problem } from './problem.ts';
-import { clientMessageId, messageContent, modelName, sendMessageSchema, whenBusy } from './chat.schemas.ts';
+import {
+  clientMessageId,
+  messageContent,
+  midStreamFailover,
+  modelName,
+  sendMessageSchema,
+  whenBusy,
+} from './chat.schemas.ts';
 import { idRef, text } from './common.ts';
 
 /** What every request that begins a reply may say besides what it is about. */
@@ -8,6 +15,7 @@ const turnFields = {
   clientMessageId: clientMessageId.optional(),
   model: modelName.optional(),
   whenBusy: whenBusy.optional(),
+  midStreamFailover: midStreamFailover.optional(),
 };
 const overRest = { stream: z.boolean().optional() };
 const overSockets = { messageId: idRef };

@@ -173,3 +173,57 @@ describe('a reply that broke off', () => {
     expect(shares.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 10);
   });
 });
+
+describe('a regeneration and an edit whose model breaks off', () => {
+  /** Each call has one of its own, which nobody avoids yet for having failed. */
+  const CUT = [8, 9, 10, 11, 12].map((count) => `sim/cut-after:${String(count)}`);
+  let world: World;
+  let user: TestUser;
+  let id: string;
+  beforeAll(async () => {
+    const models = [...CUT, 'sim/words:20'];
+    world = await startWorld({
+      models,
+      env: { OPENROUTER_MODELS: models.map((m) => (CUT.includes(m) ? `${m}=1000` : m)).join() },
+    });
+    user = await world.signUp();
+    const sent = await user.call('POST', '/api/chat/message', { content: 'count', model: 'sim/words:20' });
+    id = sent.body.userMessage.id;
+  });
+  afterAll(() => world.stop());
+
+  const turn = (index: number, midStreamFailover: boolean) => ({
+    model: `${String(CUT[index])},sim/words:20`,
+    midStreamFailover,
+  });
+  const expectContinued = async (messageId: string, index: number): Promise<void> => {
+    const { body: stored } = await user.call('GET', `/api/chat/messages/${messageId}`);
+    expect(stored).toMatchObject({ status: 'complete', content: words(20) });
+    expect(stored.segments.map((segment: { model: string }) => segment.model)).toEqual([CUT[index], 'sim/words:20']);
+  };
+
+  test('are continued when they ask for that, over REST', async () => {
+    const regenerated = await user.call('POST', `/api/chat/messages/${id}/regenerate`, turn(0, true));
+    await expectContinued(regenerated.body.message.id, 0);
+    const edited = await user.call('PATCH', `/api/chat/messages/${id}`, { content: 'once more', ...turn(1, true) });
+    await expectContinued(edited.body.message.id, 1);
+  });
+
+  test.each([
+    ['chat:regenerate', {}, 2],
+    ['chat:edit', { content: 'once more' }, 3],
+  ] as const)('are continued when they ask for that, by %s', async (event, more, index) => {
+    const socket = await user.connect();
+    const { promise: ended, resolve } = Promise.withResolvers<unknown>();
+    socket.once('chat:end', resolve);
+    const ack = await socket.emitWithAck(event, { messageId: id, ...more, ...turn(index, true) });
+    expect(await ended).toMatchObject({ messageId: ack.messageId, status: 'complete' });
+    await expectContinued(ack.messageId, index);
+  });
+
+  test('are kept as they are when they do not', async () => {
+    const { body } = await user.call('POST', `/api/chat/messages/${id}/regenerate`, turn(4, false));
+    expect(body).toMatchObject({ code: 'LLM_FAILED' });
+    expect((await user.call('GET', `/api/chat/messages/${String(body.messageId)}`)).body.content).toBe(words(12));
+  });
+});

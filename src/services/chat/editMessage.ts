@@ -25,7 +25,8 @@ export interface EditMessageOptions {
 export type EditMessageUseCase = (actor: Actor, messageId: string, input: EditMessage) => Promise<SentMessage>;
 
 export const createEditMessage = ({ stores, rules, context, takeTurn }: EditMessageOptions): EditMessageUseCase => {
-  const prepare = async (actor: Actor, messageId: string, content: string): Promise<TurnDraft> => {
+  const prepare = async (actor: Actor, messageId: string, input: EditMessage): Promise<TurnDraft> => {
+    const { content, midStreamFailover } = input;
     const edited = await stores.messages.findMessage(actor.ownerId, messageId);
     if (!edited) throw new AppError('MESSAGE_NOT_FOUND');
     if (edited.role !== 'user') {
@@ -34,7 +35,14 @@ export const createEditMessage = ({ stores, rules, context, takeTurn }: EditMess
     }
     await context.checkFits(null, content);
     const { chatId, parentId } = edited;
-    return { chatId, newChat: null, parentId, userMessage: { id: newId(), content }, preview: preview(content) };
+    return {
+      chatId,
+      newChat: null,
+      parentId,
+      userMessage: { id: newId(), content },
+      preview: preview(content),
+      midStreamFailover,
+    };
   };
 
   return async (actor, messageId, input) => {
@@ -44,7 +52,7 @@ export const createEditMessage = ({ stores, rules, context, takeTurn }: EditMess
       fingerprint: fingerprint({ edit: messageId, content: input.content }),
       model: input.model,
       whenBusy: input.whenBusy,
-      prepare: () => prepare(actor, messageId, input.content),
+      prepare: () => prepare(actor, messageId, input),
     });
   };
 };

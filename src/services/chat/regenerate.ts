@@ -30,9 +30,9 @@ export const createRegenerate = ({ stores, takeTurn }: RegenerateOptions): Regen
     throw new AppError('VALIDATION_FAILED', { errors: [{ path: 'messageId', message: 'must name a reply' }] });
   };
 
-  const prepare = async (actor: Actor, messageId: string): Promise<TurnDraft> => {
+  const prepare = async (actor: Actor, messageId: string, { midStreamFailover }: Regenerate): Promise<TurnDraft> => {
     const { id, chatId, content } = await findQuestion(actor.ownerId, messageId);
-    return { chatId, newChat: null, parentId: id, userMessage: null, preview: preview(content) };
+    return { chatId, newChat: null, parentId: id, userMessage: null, preview: preview(content), midStreamFailover };
   };
 
   return (actor, messageId, input) =>
@@ -41,6 +41,6 @@ export const createRegenerate = ({ stores, takeTurn }: RegenerateOptions): Regen
       fingerprint: fingerprint({ regenerate: messageId }),
       model: input.model,
       whenBusy: input.whenBusy,
-      prepare: () => prepare(actor, messageId),
+      prepare: () => prepare(actor, messageId, input),
     });
 };
