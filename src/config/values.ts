@@ -64,11 +64,13 @@ export const trimmedUrl: z.ZodType<string> = httpUrl.transform((value) => value.
 /** The path of a page, to which a fragment is added. */
 export const linkPath = z.string().regex(/^\/[^\s#]*$/, 'must be a path that begins with / and has no #');
 
-const listOf = (value: string): string[] =>
+const splitByCommas = (value: string): string[] =>
   value
-    .split(/[\s,]+/)
+    .split(',')
     .map((item) => item.trim())
     .filter(Boolean);
+
+const listOf = (value: string): string[] => value.split(/[\s,]+/).filter(Boolean);
 
 /** Names of OpenID Connect providers: parts of addresses and, in capitals, of variables' names. */
 export const providerIds: z.ZodType<readonly string[]> = z
@@ -99,12 +101,7 @@ export const appSchemes: z.ZodType<readonly string[]> = z
 /** Origins as browsers send them: `https://app.example.com`, `capacitor://localhost`; never `*`. */
 export const origins: z.ZodType<readonly string[]> = z
   .string()
-  .transform((value) =>
-    value
-      .split(',')
-      .map((item) => item.trim())
-      .filter(Boolean),
-  )
+  .transform(splitByCommas)
   .refine((list) => !list.includes('*'), 'must name the origins: * would let every site use its visitors’ logins')
   .refine(
     (list) => list.every((item) => /^[a-z][a-z0-9+.-]*:\/\/[^/\s?#]+$/i.test(item)),
@@ -118,12 +115,7 @@ export interface WeightedModel {
 
 export const models: z.ZodType<readonly WeightedModel[]> = z
   .string()
-  .transform((value) =>
-    value
-      .split(',')
-      .map((item) => item.trim())
-      .filter(Boolean),
-  )
+  .transform(splitByCommas)
   .refine((list) => list.length > 0, 'must name at least one model')
   .refine(
     (list) => list.every((item) => /^[\w.:/@+-]{1,128}(=[1-9]\d{0,3})?$/.test(item)),

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { ConfigError, loadConfig } from '../../src/config/index.ts';
+import { problemsOf } from '../support/configProblems.ts';
 
 type Env = Readonly<Record<string, string>>;
 
@@ -14,16 +14,6 @@ const GOOD: Env = {
   OPENROUTER_API_KEY: `sk-or-v1-${randomBytes(32).toString('hex')}`,
   PUBLIC_URL: 'https://chat.company.test',
   MAIL_FROM: 'no-reply@company.test',
-};
-
-const problemsOf = (env: Env): readonly string[] => {
-  try {
-    loadConfig(env);
-    return [];
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  }
 };
 
 /** Each is refused with one line, which begins so; the value in it is nowhere in what is told. */

@@ -2,17 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ConfigError, loadConfig } from '../../src/config/index.ts';
-
-const problemsOf = (env: Record<string, string>): readonly string[] => {
-  try {
-    loadConfig(env);
-    return [];
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  }
-};
+import { loadConfig } from '../../src/config/index.ts';
+import { problemsOf } from '../support/configProblems.ts';
 
 describe('loadConfig', () => {
   test('an empty environment is a laptop: SQLite, the simulator, the contract’s limits', () => {

@@ -2,7 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ConfigError, loadConfig } from '../../src/config/index.ts';
+import { loadConfig } from '../../src/config/index.ts';
+import { problemsOf } from '../support/configProblems.ts';
 
 const ISSUER = 'https://accounts.google.com';
 const ONE = { OIDC_PROVIDERS: 'google', OIDC_GOOGLE_ISSUER: ISSUER, OIDC_GOOGLE_CLIENT_ID: 'id' };
@@ -10,16 +11,6 @@ const PRODUCTION = {
   NODE_ENV: 'production',
   JWT_SECRET: 'w3RfYp0Tz1uQe8sVb5nXk2mHj7cLd4gA9iKo',
   LLM_PROVIDER: 'simulator',
-};
-
-const problemsOf = (env: Record<string, string>): readonly string[] => {
-  try {
-    loadConfig(env);
-    return [];
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  }
 };
 
 describe('loadConfig: OpenID Connect', () => {

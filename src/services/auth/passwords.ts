@@ -28,8 +28,7 @@ const QUEUE_PER_THREAD = 32;
 const OVERLOAD_RETRY_MS = 2000;
 /**
  * At 19 a thread has next to nothing of a core that the event loop wants, and all of one that nobody wants: guesses by the dozen
- * then slow down neither running replies nor, since their requests are answered sooner, logins. At 10 the p99 gap between
- * tokens was 1.9 times that of a calm server, at 19 it is 1.1 (`npm run bench -- --only login-flood`).
+ * then slow down running replies little. Where every core is wanted it is logins that wait (docs/benchmarks.md, login flood).
  */
 const STAND_BACK = 19;
 
