@@ -25,9 +25,13 @@ export const createRandom = (seed: number): Random => {
   };
 };
 
-/** A new seed each run, printed; `PARLEY_SEED` replays one. */
+/**
+ * The seed of a test. It is the same in every run, so that a change is red for what it did and not for what was drawn;
+ * `PARLEY_SEED=n` draws otherwise, `PARLEY_SEED=new` as never before. The seed is printed.
+ */
 export const seedOf = (what: string): number => {
-  const seed = Number(process.env.PARLEY_SEED ?? Date.now() % 1_000_000);
+  const { PARLEY_SEED: wanted = '20261122' } = process.env;
+  const seed = wanted === 'new' ? Date.now() % 1_000_000 : Number(wanted);
   process.stdout.write(`${what}: seed ${String(seed)}\n`);
   return seed;
 };

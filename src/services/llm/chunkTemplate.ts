@@ -19,6 +19,9 @@ const decode = (raw: string): string | null => {
   return typeof value === 'string' ? value : null;
 };
 
+/** Like `startsWith` with a position, which compares one character at a time and took a third of a burst's time. */
+const isAt = (text: string, part: string, at: number): boolean => text.slice(at, at + part.length) === part;
+
 /** Whether these chunk ends make a chunk that says nothing but what is put between them. */
 const isTemplate = (head: string, tail: string): boolean => {
   const chunk = readChunk(parseJson(`${head}${MARK}${tail}`));
@@ -53,7 +56,7 @@ export const createChunkTemplate = (onText: (text: string) => void): ChunkTempla
   /** Where the text of the event ends that begins its text at `start`; -1: it is different. */
   const endOfText = (lines: string, start: number): number => {
     const end = lines.indexOf('\n', start) + EVENT_END.length - tail.length;
-    return end >= start && lines.startsWith(tail, end) ? end : -1;
+    return end >= start && isAt(lines, tail, end) ? end : -1;
   };
 
   return {
@@ -77,7 +80,7 @@ export const createChunkTemplate = (onText: (text: string) => void): ChunkTempla
       if (head === null) return from;
       let at = from;
       let told = '';
-      while (lines.startsWith(head, at)) {
+      while (isAt(lines, head, at)) {
         const start = at + head.length;
         const end = endOfText(lines, start);
         const text = end === -1 ? null : decode(lines.slice(start, end));
