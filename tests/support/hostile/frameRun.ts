@@ -63,7 +63,14 @@ interface Shared extends Pick<FrameReport, 'findings' | 'read' | 'barriers' | 'u
   readonly onRead: () => void;
 }
 
-const playBurst = async (door: Door, session: Session, burst: readonly Frame[], shared: Shared): Promise<void> => {
+interface Play {
+  readonly session: Session;
+  readonly burst: readonly Frame[];
+  /** The last frame of the burst before, on the same connection. */
+  readonly before: Frame | undefined;
+}
+
+const playBurst = async (door: Door, { session, burst, before }: Play, shared: Shared): Promise<void> => {
   for (const frame of burst) session.write(frame);
   const outcome = await session.barrier();
   for (const { kind } of burst) shared.kinds.add(`${door.name}: ${kind}`);
@@ -77,16 +84,24 @@ const playBurst = async (door: Door, session: Session, burst: readonly Frame[], 
   // Of several, at least the one that ended the connection.
   shared.read.add(door.name);
   shared.unknown.add(door.name, burst.length - 1);
-  const what = burst.at(-1)?.mayEnd ? (burst.at(-1)?.kind ?? '') : 'a burst of what should end nothing';
-  shared.ended.add(`${door.name} ${session.end()}: ${what}`);
+  // Who leaves the namespace still gets the answers that were due; what comes behind them ends the connection.
+  const cause = [before, ...burst].findLast((frame) => frame?.mayEnd);
+  shared.ended.add(`${door.name} ${session.end()}: ${cause?.kind ?? ''}`);
+  if (!cause) shared.findings.add(`${door.name}: ended by frames that should end nothing`, JSON.stringify(burst));
 };
 
 const play = async (door: Door, source: FrameSource, shared: Shared): Promise<void> => {
   let session: Session | null = null;
+  let before: Frame | undefined;
   const held: Frame[] = [];
   while (!shared.isOver(door.name)) {
-    if (!session?.isOpen()) session = await door.open(source.actor);
-    await playBurst(door, session, burstOf(door, source, held), shared);
+    if (!session?.isOpen()) {
+      session = await door.open(source.actor);
+      before = undefined;
+    }
+    const burst = burstOf(door, source, held);
+    await playBurst(door, { session, burst, before }, shared);
+    before = burst.at(-1);
     shared.onRead();
   }
   session?.close();
