@@ -8,7 +8,8 @@ export default {
   transform: { '\\.ts$': '<rootDir>/tests/support/jestTransform.mjs' },
   setupFilesAfterEnv: ['<rootDir>/tests/support/setup.ts'],
   maxWorkers: 2,
-  testTimeout: 20_000,
+  // A net under what hangs, and no measure of speed: a busy machine takes ten times as long for everything.
+  testTimeout: 120_000,
   coverageProvider: 'v8',
   collectCoverageFrom: ['src/**/*.ts'],
   coverageReporters: ['text-summary', 'text', 'lcovonly'],

@@ -26,6 +26,8 @@ export interface Config {
     readonly baseUrl: string;
     readonly models: readonly WeightedModel[];
     readonly affinity: 'message' | 'chat';
+    /** Of all `:free` models together; 0: no limit. */
+    readonly freeRequestsPerMinute: number;
     readonly systemPrompt: string;
     readonly temperature: number;
     readonly maxOutputTokens: number;

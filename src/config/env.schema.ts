@@ -87,6 +87,11 @@ export const VARIABLES = {
     'message',
     '`message`: each message takes the next model; `chat`: a chat keeps its model',
   ),
+  ROUTER_FREE_RPM: llm(
+    wholeNumber(0, 10_000),
+    '20',
+    'Calls of all `:free` models in a minute, for each node (N nodes: divide OpenRouter’s 20); `0`: no limit',
+  ),
   SYSTEM_PROMPT: llm(z.string().max(8000), 'You are a helpful assistant.', 'Sent with every request'),
   TEMPERATURE: llm(decimal(0, 2), '0.7', 'Sampling temperature'),
   MAX_OUTPUT_TOKENS: llm(wholeNumber(16, 1_000_000), '1024', 'The longest reply, in tokens'),

@@ -55,6 +55,7 @@ const llmConfig = (read: Read, hasEndpoint: boolean): Config['llm'] => ({
   baseUrl: read('OPENROUTER_BASE_URL'),
   models: read('OPENROUTER_MODELS'),
   affinity: read('ROUTER_AFFINITY'),
+  freeRequestsPerMinute: read('ROUTER_FREE_RPM'),
   systemPrompt: read('SYSTEM_PROMPT'),
   temperature: read('TEMPERATURE'),
   maxOutputTokens: read('MAX_OUTPUT_TOKENS'),

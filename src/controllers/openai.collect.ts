@@ -1,87 +1,81 @@
 import type { WholeAnswer } from '../schemas/openai.views.ts';
 import type { RoutedPart } from '../services/llm/index.ts';
+import { createDetails, createToolCalls } from './openai.pieces.ts';
 
-/** A tool call while its fragments come in. */
-interface ToolCall {
-  readonly index: number;
-  id: string;
-  name: string;
-  arguments: string;
-}
+type Lists = Readonly<Record<string, readonly unknown[]>>;
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null;
-const textIn = (value: unknown, name: string): string => {
-  const field = isRecord(value) ? value[name] : undefined;
-  return typeof field === 'string' ? field : '';
-};
+const listIn = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 
-/** Puts tool calls together from the fragments that a stream has of them: `index` says which one goes on. */
-const createToolCalls = () => {
-  const calls = new Map<number, ToolCall>();
+/** Lists of the same name one behind the other; what is no list is left out. */
+const withLists = (held: Lists, more: Readonly<Record<string, unknown>>): Lists =>
+  Object.fromEntries([
+    ...Object.entries(held),
+    ...Object.entries(more).flatMap(([name, value]) =>
+      Array.isArray(value) ? [[name, [...(held[name] ?? []), ...listIn(value)]] as const] : [],
+    ),
+  ]);
 
-  const add = (fragment: unknown): void => {
-    const index = isRecord(fragment) && typeof fragment.index === 'number' ? fragment.index : 0;
-    const call = calls.get(index) ?? { index, id: '', name: '', arguments: '' };
-    const told = isRecord(fragment) ? fragment.function : null;
-    call.id ||= textIn(fragment, 'id');
-    call.name ||= textIn(told, 'name');
-    call.arguments += textIn(told, 'arguments');
-    calls.set(index, call);
-  };
-
-  return {
-    add: (fragments: readonly unknown[]): void => fragments.forEach(add),
-    whole: (): readonly unknown[] =>
-      [...calls.values()]
-        .sort((a, b) => a.index - b.index)
-        .map((call) => ({
-          id: call.id,
-          type: 'function',
-          function: { name: call.name, arguments: call.arguments },
-        })),
-  };
-};
-
-/** Collects the parts of an answer that is sent in one piece. */
-export const createCollector = () => {
+/** What one model says, put together. */
+const createMessage = () => {
   const toolCalls = createToolCalls();
-  let text = '';
-  let reasoning = '';
+  const details = createDetails();
+  const texts = { delta: '', refusal: '', reasoning: '' };
+  let extra: Lists = {};
+  let logprobs: Lists | null = null;
   let usage: WholeAnswer['usage'] = null;
   let finishReason: WholeAnswer['finishReason'] = 'stop';
 
-  const add = (part: RoutedPart): void => {
-    switch (part.type) {
-      case 'delta':
-        text += part.text;
-        break;
-      case 'reasoning':
-        reasoning += part.text;
-        break;
-      case 'tool_calls':
-        toolCalls.add(part.calls);
-        break;
-      case 'usage':
-        usage = part.usage;
-        break;
-      case 'finish':
-        finishReason = part.reason;
-        break;
-      default:
-        break;
-    }
+  const addExtra = (part: Extract<RoutedPart, { type: 'extra' }>): void => {
+    extra = withLists(extra, part.delta);
+    if (part.logprobs) logprobs = withLists(logprobs ?? {}, part.logprobs);
   };
 
   return {
-    add,
+    add: (part: RoutedPart): void => {
+      if ('text' in part) texts[part.type] += part.text;
+      switch (part.type) {
+        case 'reasoning':
+          details.add(part.details ?? []);
+          break;
+        case 'tool_calls':
+          toolCalls.add(part.calls);
+          break;
+        case 'extra':
+          addExtra(part);
+          break;
+        case 'usage':
+          usage = part.usage;
+          break;
+        case 'finish':
+          finishReason = part.reason;
+          break;
+        default:
+          break;
+      }
+    },
     whole: (model: string): WholeAnswer => ({
       model,
-      text,
-      reasoning,
+      text: texts.delta,
+      refusal: texts.refusal,
+      reasoning: texts.reasoning,
+      details: details.whole(),
       toolCalls: toolCalls.whole(),
+      extra,
+      logprobs,
       finishReason,
       usage,
     }),
+  };
+};
+
+/** Collects the parts of an answer that is sent in one piece, and forgets those of a model that another has replaced. */
+export const createCollector = () => {
+  let message = createMessage();
+  return {
+    add: (part: RoutedPart): void => {
+      if (part.type === 'restart') message = createMessage();
+      else message.add(part);
+    },
+    whole: (model: string): WholeAnswer => message.whole(model),
   };
 };

@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import type { Request, Response } from 'express';
 import { AppError } from '../lib/errors.ts';
 import { createEventWriter } from '../lib/eventWriter.ts';
@@ -6,13 +5,14 @@ import { newId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import { actorOf } from '../middleware/request.ts';
 import type { OpenAiError } from '../schemas/openai.errors.ts';
-import { readCompletion, type CompletionBody, type CompletionMessage } from '../schemas/openai.schemas.ts';
+import { readCompletion, type CompletionBody } from '../schemas/openai.schemas.ts';
 import { toCompletionView, toDataFrame, toOpenAiModelView, type AnswerHead } from '../schemas/openai.views.ts';
 import type { CompletionRequest, CompletionService } from '../services/completions/index.ts';
 import type { LlmRouter } from '../services/llm/index.ts';
 import { createCollector } from './openai.collect.ts';
+import { conversationOf } from './openai.conversation.ts';
 import { toCompletionFailure } from './openai.failure.ts';
-import { createProgress } from './openai.progress.ts';
+import { createProgress, type Progress } from './openai.progress.ts';
 import { createChunkStream } from './openai.stream.ts';
 import { admitStream, type StreamGate } from './replyStream.ts';
 
@@ -31,26 +31,11 @@ export interface OpenAiControllerOptions {
 const STALL_MS = 60_000;
 /** Models of the router's own: it chooses. */
 const VIRTUAL_MODELS = ['auto', 'auto:fast', 'auto:cheap'] as const;
-/** Messages, and characters of each, that tell one conversation from another: its beginning is in each of its requests. */
-const OPENING_MESSAGES = 2;
-const OPENING_CHARS = 4_096;
 /** Why a call is ended whose client has left; made once, because making an error costs as much as ten tokens. */
 const CLIENT_GONE = new Error('the client is gone');
 
 /** Open WebUI names its chats in this header. */
 const chatHeaderOf = (req: Request): string | null => req.get('X-OpenWebUI-Chat-Id') ?? null;
-
-const textIn = (part: unknown): unknown =>
-  typeof part === 'object' && part !== null && 'text' in part ? part.text : null;
-
-/** The beginning of a message's text; pictures are too long to look at. */
-const openingOf = ({ content }: CompletionMessage): string => {
-  const texts: unknown[] = Array.isArray(content) ? content.map((part: unknown) => textIn(part)) : [content];
-  return texts
-    .filter((text) => typeof text === 'string')
-    .join('\n')
-    .slice(0, OPENING_CHARS);
-};
 
 /**
  * Makes signals that are aborted when a client leaves before its answer is complete, or the server must end its answers.
@@ -74,12 +59,6 @@ const createUnwanted = (closing: AbortSignal): ((res: Response) => AbortSignal) 
     });
     return unwanted.signal;
   };
-};
-
-/** One name for all requests of a conversation and one owner: what the client calls it, or else how it began. */
-const conversationOf = (ownerId: string, named: string | null, messages: readonly CompletionMessage[]): string => {
-  const opening = (): string => messages.slice(0, OPENING_MESSAGES).map(openingOf).join('\0');
-  return hash('sha256', `${ownerId}\n${named ?? opening()}`, 'base64url');
 };
 
 const newHead = (): AnswerHead => ({
@@ -108,6 +87,13 @@ export const createOpenAiController = (options: OpenAiControllerOptions) => {
 
   const modelIds = (): string[] => [...VIRTUAL_MODELS, ...router.models().map(({ id }) => id)];
 
+  /** Tells in the headers of an error, too, what the router did; nothing where no model was asked. */
+  const tell = (progress: Progress, res: Response): void => {
+    if (progress.attempts === 0) return;
+    progress.answered();
+    res.set(progress.headers());
+  };
+
   /** What is cut because the server ends must not look like a defect of it. */
   const explain = (error: unknown, attempts: number): OpenAiError =>
     toCompletionFailure(closing.aborted ? new AppError('SHUTTING_DOWN', { cause: error }) : error, attempts);
@@ -127,7 +113,10 @@ export const createOpenAiController = (options: OpenAiControllerOptions) => {
     } catch (error) {
       if (res.destroyed) return;
       const failure = explain(error, progress.attempts);
-      if (!writer.isOpen) throw failure;
+      if (!writer.isOpen) {
+        tell(progress, res);
+        throw failure;
+      }
       if (failure.status === 500) log.error('completion failed', { requestId: req.id, err: error });
       // Without an event name, which SDKs overlook, and without `[DONE]`: it is no end.
       writer.end(toDataFrame(failure.body));
@@ -147,6 +136,7 @@ export const createOpenAiController = (options: OpenAiControllerOptions) => {
     try {
       await completions.run(actor, request, {
         signal: unwantedSignal(res),
+        isWhole: true,
         take: (part) => {
           if (part.type === 'model') progress.asked(part.model);
           collector.add(part);
@@ -155,12 +145,13 @@ export const createOpenAiController = (options: OpenAiControllerOptions) => {
       });
     } catch (error) {
       if (res.destroyed) return;
+      tell(progress, res);
       throw explain(error, progress.attempts);
     } finally {
       if (!res.destroyed) res.setTimeout(STALL_MS);
     }
-    progress.answered();
-    res.set(progress.headers()).json(toCompletionView(newHead(), collector.whole(progress.model ?? request.model)));
+    tell(progress, res);
+    res.json(toCompletionView(newHead(), collector.whole(progress.model ?? request.model)));
   };
 
   return {

@@ -2,6 +2,7 @@ import type { EventWriter } from '../lib/eventWriter.ts';
 import { createChunkFrames, type AnswerHead, type WholeAnswer } from '../schemas/openai.views.ts';
 import type { CompletionSink } from '../services/completions/index.ts';
 import type { Progress } from './openai.progress.ts';
+import { createThoughts } from './openai.thoughts.ts';
 
 interface ChunkStreamOptions {
   readonly head: AnswerHead;
@@ -21,6 +22,7 @@ export const createChunkStream = ({
   progress,
 }: ChunkStreamOptions): CompletionSink['take'] => {
   const frames = createChunkFrames(head, includesUsage);
+  const thoughts = createThoughts();
   let usage: WholeAnswer['usage'] = null;
 
   /** The role comes first, in the same write as what it is the role of. */
@@ -34,14 +36,19 @@ export const createChunkStream = ({
     switch (part.type) {
       case 'model':
         progress.asked(part.model);
+        thoughts.asked();
         frames.setModel(part.model);
         return undefined;
       case 'delta':
         return write(frames.text(part.text));
+      case 'refusal':
+        return write(frames.refusal(part.text));
       case 'reasoning':
-        return write(frames.reasoning(part.text));
+        return write(frames.reasoning(thoughts.take(part)));
       case 'tool_calls':
         return write(frames.toolCalls(part.calls));
+      case 'extra':
+        return write(frames.extra(part));
       case 'usage':
         usage = part.usage;
         return undefined;

@@ -25,6 +25,7 @@ export const ERROR_CODES = {
   CURSOR_INVALID: spec(400, 'The cursor was not made by this list'),
   MODEL_NOT_AVAILABLE: spec(400, 'The model is not in rotation'),
   CONTEXT_TOO_LONG: spec(400, 'The message does not fit the context window'),
+  MODEL_REFUSED: spec(400, 'The model’s provider refused the request'),
 
   UNAUTHENTICATED: spec(401, 'Log in first'),
   INVALID_CREDENTIALS: spec(401, 'Wrong username or password'),

@@ -2,6 +2,7 @@ import type { ErrorRequestHandler, Response } from 'express';
 import { errorSpec, type ErrorCode } from '../lib/errorCodes.ts';
 import { AppError } from '../lib/errors.ts';
 import type { Logger } from '../lib/logger.ts';
+import { challengeOf } from '../schemas/challenge.ts';
 import { toProblem } from '../schemas/problem.ts';
 
 const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
@@ -21,6 +22,11 @@ const setRetryAfter = (res: Response, retryAfterMs: number | undefined): void =>
   if (retryAfterMs !== undefined) res.setHeader('Retry-After', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
 };
 
+export const setChallenge = (res: Response, code: ErrorCode): void => {
+  const challenge = challengeOf(code);
+  if (challenge !== null) res.setHeader('WWW-Authenticate', challenge);
+};
+
 /** Renders every error of every route as problem+json, and logs what the client is not told. */
 export const errorHandler = (logger: Logger): ErrorRequestHandler => {
   const log = logger.child('http');
@@ -35,6 +41,7 @@ export const errorHandler = (logger: Logger): ErrorRequestHandler => {
       return;
     }
     setRetryAfter(res, problem.retryAfterMs);
+    setChallenge(res, problem.code);
     // A body that was not read to its end would be taken for the next request.
     if (!req.complete) res.setHeader('Connection', 'close');
     res.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));

@@ -1,7 +1,8 @@
 import type { ErrorRequestHandler, Response } from 'express';
 import type { Logger } from '../lib/logger.ts';
+import { AppError } from '../lib/errors.ts';
 import { OpenAiError, toOpenAiError } from '../schemas/openai.errors.ts';
-import { toAppError } from './errorHandler.ts';
+import { setChallenge, toAppError } from './errorHandler.ts';
 
 const setRetryHints = (res: Response, { retryAfterMs, isFinal }: OpenAiError): void => {
   if (retryAfterMs !== null) res.setHeader('Retry-After', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
@@ -22,6 +23,7 @@ export const openaiErrors = (logger: Logger): ErrorRequestHandler => {
       return;
     }
     setRetryHints(res, error);
+    if (error.cause instanceof AppError) setChallenge(res, error.cause.code);
     // A body that was not read to its end would be taken for the next request.
     if (!req.complete) res.setHeader('Connection', 'close');
     res.status(error.status).json(error.body);

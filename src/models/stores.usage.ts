@@ -19,6 +19,8 @@ export interface Reservation {
   readonly tokens: number;
   readonly costMicroUsd: number;
   readonly limits: QuotaLimits;
+  /** Answers of the same owner that have ended: what the store still has of them takes no place any more (`UsageBatch.ended`). */
+  readonly ended: readonly string[];
 }
 
 /** How much of an owner's quotas is taken. */
@@ -26,10 +28,16 @@ export interface QuotaUse {
   /** In the books of the day. */
   readonly tokens: number;
   readonly costMicroUsd: number;
-  /** Set aside for answers that have not ended. */
+  /** Set aside for answers whose books are not written. */
   readonly reservedTokens: number;
   readonly reservedCostMicroUsd: number;
   readonly concurrentReplies: number;
+}
+
+/** A reservation, by the id under which it was made. */
+export interface ReservationKey {
+  readonly ownerId: string;
+  readonly id: string;
 }
 
 /** What a node adds to the books at once. */
@@ -38,8 +46,10 @@ export interface UsageBatch {
   /** Rises with each batch of the node, which begins none before the one before it is stored; the same number again does nothing. */
   readonly number: number;
   readonly records: readonly UsageRecord[];
-  /** Reservations that end with it, by the id under which they were made; those that are not there are none. */
-  readonly released: readonly { readonly ownerId: string; readonly id: string }[];
+  /** Answers that have ended: they take no place any more, but keep what they reserved until their books are written. */
+  readonly ended: readonly ReservationKey[];
+  /** Reservations that end with it; those that are not there are none. */
+  readonly released: readonly ReservationKey[];
 }
 
 /** Which part of the books is wanted, the newest first: `from` included, `to` not. */
@@ -60,14 +70,14 @@ export interface UsageStore {
   /**
    * Reserves for an answer that no turn stores. Of any number at once, on whichever nodes, as many succeed as one after the
    * other would: the limits compare what the day's books and the live reservations have taken by then. Daily limits let in
-   * whoever comes while less than the limit is taken. Need not survive a power loss.
+   * whoever comes while less than the limit is taken. A refused one may leave `ended` undone. Need not survive a power loss.
    * @throws QuotaError
    */
   reserve(ownerId: string, id: string, reservation: Reservation, at: Date): Promise<void>;
   /** Extends what the node has reserved. Need not be durable. */
   renewReservations(nodeId: string, until: Date): Promise<void>;
   /**
-   * Adds records and the counters of their days, and ends reservations; whoever sees a reservation ended sees the books that
+   * Adds records and the counters of their days, frees places, and ends reservations; whoever sees a reservation ended sees the books that
    * came with it. Survives the death of the process, but need not survive a power loss.
    */
   appendUsage(batch: UsageBatch): Promise<void>;

@@ -15,7 +15,7 @@ export const modelListSchema = z
         state: z.enum(['healthy', 'degraded', 'open', 'half-open', 'cooling']).meta({
           description:
             '`degraded`: asked less often; `open`: not asked, it failed; `half-open`: one call finds out whether it is well ' +
-            'again; `cooling`: not asked, it said so',
+            'again; `cooling`: not asked, it said so, or this minute’s calls of `:free` models are spent',
         }),
         cooldownUntil: timestamp.nullable().meta({ description: 'When it may be asked again; null: now' }),
         firstTokenMs: z.number().nullable().meta({ description: 'Median of the recent times to the first text' }),

@@ -49,6 +49,7 @@ const CODES: Partial<Record<ErrorCode, string>> = {
   VALIDATION_FAILED: 'invalid_value',
   MODEL_NOT_AVAILABLE: 'model_not_found',
   CONTEXT_TOO_LONG: 'context_length_exceeded',
+  MODEL_REFUSED: 'model_refused',
   UNAUTHENTICATED: 'invalid_api_key',
   TOKEN_EXPIRED: 'invalid_api_key',
   TOKEN_INVALID: 'invalid_api_key',

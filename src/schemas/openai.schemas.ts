@@ -7,6 +7,7 @@ import { z } from 'zod';
  */
 const ROLES = ['system', 'developer', 'user', 'assistant', 'tool', 'function'] as const;
 const MAX_MODEL_CHARS = 512;
+const MAX_MODELS = 100;
 const MAX_TOKENS = 10_000_000;
 
 const partSchema = z.looseObject({ type: z.string().min(1).max(64) });
@@ -14,8 +15,11 @@ const contentSchema = z
   .union([z.string(), z.array(partSchema).min(1)], 'must be a text or a list of parts')
   .meta({ description: 'A text, or parts such as `{ type: "text", text }` and `{ type: "image_url", image_url }`' });
 
-const isOwnText = ({ role, content, tool_calls: calls, function_call: call }: z.infer<typeof looseMessage>): boolean =>
-  content !== undefined && content !== null ? true : role === 'assistant' && (calls ?? call ?? null) !== null;
+/** Only an assistant's message may go without: it called a tool, or refused. */
+const isOwnText = (message: z.infer<typeof looseMessage>): boolean => {
+  const { role, content, tool_calls: calls, function_call: call, refusal } = message;
+  return (content ?? null) !== null || (role === 'assistant' && (calls ?? call ?? refusal ?? null) !== null);
+};
 
 const looseMessage = z.looseObject({
   role: z.enum(ROLES),
@@ -23,6 +27,7 @@ const looseMessage = z.looseObject({
   tool_calls: z.array(z.looseObject({}), 'must be a list').nullish(),
   tool_call_id: z.string().max(512).nullish(),
   function_call: z.looseObject({}).nullish(),
+  refusal: z.string().nullish(),
 });
 
 const messageSchema = looseMessage
@@ -48,8 +53,6 @@ const passedShape = {
     .nullish(),
   tool_choice: z.union([z.string(), z.looseObject({})]).nullish(),
   parallel_tool_calls: z.boolean().nullish(),
-  functions: z.array(z.looseObject({})).max(512).nullish(),
-  function_call: z.union([z.string(), z.looseObject({})]).nullish(),
   response_format: z.looseObject({ type: z.string() }).nullish(),
   stop: stopSchema.nullish(),
   seed: z.int().nullish(),
@@ -66,15 +69,30 @@ const passedShape = {
   reasoning_effort: z.string().max(32).nullish(),
   include_reasoning: z.boolean().nullish(),
   verbosity: z.string().max(32).nullish(),
+  logprobs: z.boolean().nullish(),
+  top_logprobs: z.int().min(0).max(20).nullish(),
+  modalities: z
+    .array(z.enum(['text', 'image'], 'must be text or image'))
+    .max(2)
+    .nullish(),
 };
+
+/** OpenAI replaced it by `tools` in 2023; what a model answers to it would be lost on the way back. */
+const legacy = (name: string) => z.null(`is not supported: use \`${name}\``).optional();
+
+const modelSchema = z.string().min(1, 'must not be empty').max(MAX_MODEL_CHARS);
+/** Several are OpenRouter's `models` under another name. */
+const modelsSchema = z
+  .union([modelSchema, z.array(modelSchema).min(1, 'must not be empty').max(MAX_MODELS)], {
+    error: ({ input }) => (input === undefined ? 'is needed' : 'must be a text or a list of texts'),
+  })
+  .meta({
+    description: 'A model of `GET /v1/models`, or several, as a list or with commas between them, to choose from',
+  });
 
 export const completionSchema = z
   .object({
-    model: z
-      .string('is needed')
-      .min(1, 'must not be empty')
-      .max(MAX_MODEL_CHARS)
-      .meta({ description: 'A model of `GET /v1/models`, or several with commas between them to choose from' }),
+    model: modelsSchema,
     messages: z.array(messageSchema, 'must be a list of messages').min(1, 'must not be empty'),
     stream: z.boolean().nullish(),
     stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
@@ -82,6 +100,11 @@ export const completionSchema = z
     max_tokens: tokens(),
     max_completion_tokens: tokens(),
     n: z.literal(1, 'must be 1: more answers to one request are not made').nullish(),
+    functions: legacy('tools'),
+    function_call: legacy('tool_choice'),
+    midStreamFailover: z.boolean().nullish().meta({
+      description: 'Whether another model continues a stream that broke off; as the server says where it is left out',
+    }),
     prompt_cache_key: z.string().max(1024).nullish().meta({ description: 'Names the conversation' }),
     session_id: z.string().max(1024).nullish().meta({ description: 'The same thing, as OpenRouter calls it' }),
     ...passedShape,
@@ -101,11 +124,13 @@ const isSaid = ([name, value]: readonly [string, unknown]): boolean =>
 
 /** The request behind a body, in this house's words. */
 export const readCompletion = (body: CompletionBody) => ({
-  model: body.model,
+  model: typeof body.model === 'string' ? body.model : body.model.join(),
   messages: body.messages.map(toKnownRole),
   temperature: body.temperature ?? null,
   maxTokens: body.max_completion_tokens ?? body.max_tokens ?? null,
   extra: Object.fromEntries(Object.entries(body).filter(isSaid)),
+  /** Undefined: as the server is configured. */
+  continues: body.midStreamFailover ?? undefined,
   isStream: body.stream === true,
   includesUsage: body.stream_options?.include_usage === true,
   /** What the client says that its conversation is called. */

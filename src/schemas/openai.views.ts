@@ -12,6 +12,10 @@ const usageSchema = z
     prompt_tokens_details: z.strictObject({ cached_tokens: z.int() }).optional(),
     completion_tokens_details: z.strictObject({ reasoning_tokens: z.int() }).optional(),
     cost: z.number().optional().meta({ description: 'US dollars' }),
+    estimated: z
+      .literal(true)
+      .optional()
+      .meta({ description: 'Guessed by the length of the texts, because the model’s endpoint did not tell' }),
   })
   .meta({ id: 'OpenAiUsage' });
 
@@ -27,12 +31,15 @@ export const completionViewSchema = z
         message: z.strictObject({
           role: z.literal('assistant'),
           content: z.string().nullable(),
-          refusal: z.null(),
+          refusal: z.string().nullable().meta({ description: 'A refusal in the model’s own words' }),
           reasoning_content: z.string().optional(),
           reasoning: z.string().optional(),
+          reasoning_details: z.array(z.unknown()).optional(),
           tool_calls: z.array(z.unknown()).optional(),
+          images: z.array(z.unknown()).optional(),
+          annotations: z.array(z.unknown()).optional(),
         }),
-        logprobs: z.null(),
+        logprobs: z.record(z.string(), z.array(z.unknown())).nullable(),
         finish_reason: z.enum(FINISH_REASONS),
       }),
     ),
@@ -70,6 +77,7 @@ const toUsageView = (usage: Usage): z.infer<typeof usageSchema> => ({
     ? {}
     : { completion_tokens_details: { reasoning_tokens: usage.reasoningTokens } }),
   ...(usage.costMicroUsd === undefined ? {} : { cost: usage.costMicroUsd / MICRO_USD_PER_USD }),
+  ...(usage.estimated === true ? { estimated: true } : {}),
 });
 
 /** What names one answer, in each of its chunks. */
@@ -79,18 +87,44 @@ export interface AnswerHead {
   readonly created: number;
 }
 
-/** A whole answer. */
+type Lists = Readonly<Record<string, readonly unknown[]>>;
+
+/** A whole answer; what a model did not say is empty. */
 export interface WholeAnswer {
   readonly model: string;
   readonly text: string;
+  readonly refusal: string;
   readonly reasoning: string;
+  /** OpenRouter's `reasoning_details`. */
+  readonly details: readonly unknown[];
   readonly toolCalls: readonly unknown[];
+  /** What else the message has, such as `images`, as the model sent it. */
+  readonly extra: Lists;
+  readonly logprobs: Lists | null;
   readonly finishReason: FinishReason;
   readonly usage: Usage | null;
 }
 
+const listField = (name: string, list: readonly unknown[] = []) => (list.length === 0 ? {} : { [name]: [...list] });
+
+const toMessageView = (answer: WholeAnswer): CompletionView['choices'][number]['message'] => {
+  const { text, refusal, reasoning, toolCalls, extra } = answer;
+  return {
+    role: 'assistant',
+    content: text === '' && (refusal !== '' || toolCalls.length > 0) ? null : text,
+    refusal: refusal === '' ? null : refusal,
+    ...(reasoning === '' ? {} : { reasoning_content: reasoning, reasoning }),
+    ...listField('reasoning_details', answer.details),
+    ...listField('tool_calls', toolCalls),
+    ...listField('images', extra.images),
+    ...listField('annotations', extra.annotations),
+  };
+};
+
+const toLogprobsView = (logprobs: Lists): Record<string, unknown[]> =>
+  Object.fromEntries(Object.entries(logprobs).map(([name, list]) => [name, [...list]]));
+
 export const toCompletionView = ({ id, created }: AnswerHead, answer: WholeAnswer): CompletionView => {
-  const { text, reasoning, toolCalls } = answer;
   return {
     id,
     object: 'chat.completion',
@@ -99,14 +133,8 @@ export const toCompletionView = ({ id, created }: AnswerHead, answer: WholeAnswe
     choices: [
       {
         index: 0,
-        message: {
-          role: 'assistant',
-          content: text === '' && toolCalls.length > 0 ? null : text,
-          refusal: null,
-          ...(reasoning === '' ? {} : { reasoning_content: reasoning, reasoning }),
-          ...(toolCalls.length === 0 ? {} : { tool_calls: [...toolCalls] }),
-        },
-        logprobs: null,
+        message: toMessageView(answer),
+        logprobs: answer.logprobs === null ? null : toLogprobsView(answer.logprobs),
         finish_reason: answer.finishReason,
       },
     ],
@@ -120,8 +148,11 @@ export interface ChunkFrames {
   setModel(model: string): void;
   role(): string;
   text(text: string): string;
-  reasoning(text: string): string;
+  refusal(text: string): string;
+  reasoning(thought: { readonly text: string; readonly details?: readonly unknown[] }): string;
   toolCalls(calls: readonly unknown[]): string;
+  /** What the model's endpoint says besides, as it came. */
+  extra(more: { readonly delta: Lists; readonly logprobs: Readonly<Record<string, unknown>> | null }): string;
   /** The last frames: the finish reason, the usage where it was asked for and is known, `[DONE]`. */
   end(reason: FinishReason, usage: Usage | null): string;
 }
@@ -144,11 +175,14 @@ export const createChunkFrames = ({ id, created }: AnswerHead, includesUsage: bo
     },
     role: () => `${delta}{"role":"assistant","content":""}${tail}`,
     text: (text) => `${delta}{"content":${JSON.stringify(text)}}${tail}`,
-    reasoning: (text) => {
-      const quoted = JSON.stringify(text);
-      return `${delta}{"reasoning_content":${quoted},"reasoning":${quoted}}${tail}`;
+    refusal: (text) => `${delta}{"refusal":${JSON.stringify(text)}}${tail}`,
+    reasoning: ({ text, details }) => {
+      const words = text === '' ? {} : { reasoning_content: text, reasoning: text };
+      return `${delta}${JSON.stringify({ ...words, reasoning_details: details })}${tail}`;
     },
     toolCalls: (calls) => `${delta}{"tool_calls":${JSON.stringify(calls)}}${tail}`,
+    extra: (more) =>
+      `${delta}${JSON.stringify(more.delta)},"logprobs":${JSON.stringify(more.logprobs)},"finish_reason":null}]${noUsage}}\n\n`,
     end: (reason, usage) => {
       const books =
         includesUsage && usage ? `${head},"choices":[],"usage":${JSON.stringify(toUsageView(usage))}}\n\n` : '';

@@ -12,8 +12,8 @@ export const openAiOperations: readonly Operation[] = [
     summary: 'Complete a conversation',
     description:
       'OpenAI’s Chat Completions, over the same router, limits and quotas as everything else; nothing is stored but what ' +
-      'it used. `model` is `auto`, `auto:fast`, `auto:cheap`, one of `GET /v1/models`, or several with commas between ' +
-      'them; the answer names the one that answered. Fields that are not listed are ignored. With `stream: true` the ' +
+      'it used. `model` is `auto`, `auto:fast`, `auto:cheap`, one of `GET /v1/models`, or several, as a list or with commas ' +
+      'between them; the answer names the one that answered. Fields that are not listed are ignored. With `stream: true` the ' +
       'answer comes as chunks, `data: [DONE]` last; an error after the first token is `data: {"error": …}`, and no ' +
       '`[DONE]` follows. `X-Router-Model`, `X-Router-Attempts` and `X-Router-Overhead-Ms` tell what the router did.',
     auth: 'user',

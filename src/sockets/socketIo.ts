@@ -9,6 +9,7 @@ import { createHandshake, type HandshakeOptions } from './handshake.ts';
 import type { LiveDoor } from './liveClient.ts';
 import { MAX_FRAME_BYTES } from './outbound.ts';
 import { createBacklog, type Backlog } from './socketIo.backlog.ts';
+import { watchPolling } from './socketIo.polling.ts';
 import { createForgetRequest } from './socketIo.requests.ts';
 
 /** A client that vanished without a word is gone after both together. */
@@ -63,6 +64,7 @@ export const startSocketIo = (options: SocketIoOptions): LiveDoor => {
   });
 
   const forgetRequest = createForgetRequest(io.engine);
+  const endPolling = watchPolling(io.engine);
   const onError = (error: Error): void => logger.warn('socket error', { err: error });
 
   io.use(createHandshake(options));
@@ -90,6 +92,7 @@ export const startSocketIo = (options: SocketIoOptions): LiveDoor => {
       io.emit('server:closing', { retryAfterMs: 1000 });
       io.disconnectSockets(true);
       io.engine.close();
+      endPolling();
     },
   };
 };

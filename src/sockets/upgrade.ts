@@ -4,6 +4,7 @@ import { AppError } from '../lib/errors.ts';
 import { chooseRequestId } from '../lib/ids.ts';
 import type { Lifecycle } from '../lib/lifecycle.ts';
 import type { Logger } from '../lib/logger.ts';
+import { challengeOf } from '../schemas/challenge.ts';
 import { toProblem, type Problem } from '../schemas/problem.ts';
 
 /** An upgrade as Node hands it over: nobody answers it unless we do. */
@@ -18,15 +19,19 @@ export interface Upgrade {
 /** Milliseconds for upgraded connections to end by themselves when the server stops; one that does not read never would. */
 const LINGER_MS = 500;
 
-const headersOf = (problem: Problem, body: string): string[] => [
-  `HTTP/1.1 ${String(problem.status)} ${STATUS_CODES[problem.status] ?? ''}`,
-  'Content-Type: application/problem+json; charset=utf-8',
-  `Content-Length: ${String(Buffer.byteLength(body))}`,
-  'Cache-Control: no-store',
-  'Connection: close',
-  `X-Request-Id: ${problem.requestId}`,
-  ...(problem.retryAfterMs === undefined ? [] : [`Retry-After: ${String(Math.ceil(problem.retryAfterMs / 1000))}`]),
-];
+const headersOf = (problem: Problem, body: string): string[] => {
+  const challenge = challengeOf(problem.code);
+  return [
+    `HTTP/1.1 ${String(problem.status)} ${STATUS_CODES[problem.status] ?? ''}`,
+    'Content-Type: application/problem+json; charset=utf-8',
+    `Content-Length: ${String(Buffer.byteLength(body))}`,
+    'Cache-Control: no-store',
+    'Connection: close',
+    `X-Request-Id: ${problem.requestId}`,
+    ...(problem.retryAfterMs === undefined ? [] : [`Retry-After: ${String(Math.ceil(problem.retryAfterMs / 1000))}`]),
+    ...(challenge === null ? [] : [`WWW-Authenticate: ${challenge}`]),
+  ];
+};
 
 /**
  * Answers an upgrade with a problem, as any request, and closes the connection: one that nobody answers would hang.

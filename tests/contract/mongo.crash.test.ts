@@ -95,7 +95,7 @@ const SCENARIOS: readonly Scenario<unknown>[] = [
     prepare: () => {
       const [one, other] = [newId(), newId()];
       const records = [newRecord(one), newRecord(one), newRecord(one, { at: at(86_400_000) }), newRecord(other)];
-      return Promise.resolve({ nodeId: newId(), number: 1, records, released: [] });
+      return Promise.resolve({ nodeId: newId(), number: 1, records, ended: [], released: [] });
     },
     act: (stores, batch) => stores.usage.appendUsage(batch),
     look: async (stores, { records }) => {
@@ -264,7 +264,7 @@ const SCENARIOS: readonly Scenario<unknown>[] = [
             expect(shapeOf(await look(healthy, subject))).toBe(after);
           }
           expect(nth).toBeGreaterThan(minWrites);
-        }, 120_000);
+        });
       }
     }
 
@@ -371,6 +371,6 @@ const SCENARIOS: readonly Scenario<unknown>[] = [
       expect(added.map(({ parentId }) => parentId)).toEqual([reply.id, ...added.slice(0, -1).map(({ id }) => id)]);
       expect(added.filter(({ status }) => status === 'pending')).toHaveLength(1);
       await other.close();
-    }, 60_000);
+    });
   },
 );

@@ -115,6 +115,5 @@ const CALLS: Readonly<Record<string, (stores: Stores, account: Account) => Promi
       }
       expect(nth).toBeGreaterThan(1);
     },
-    120_000,
   );
 });

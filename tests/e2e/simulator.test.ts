@@ -69,7 +69,7 @@ describe('npm run simulator', () => {
     expect(await started.exited).toBe(0);
     expect(await silent).toBeInstanceOf(OpenAI.APIConnectionError);
     expect(started.stderr()).toBe('');
-  }, 60_000);
+  });
 
   test.each<[string, string[], string]>([
     ['an unknown flag', ['--prot', '1'], '--prot'],

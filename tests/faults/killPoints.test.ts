@@ -64,5 +64,5 @@ describe('text whose write failed', () => {
     expect(verdict.acked).toBe(2);
     expect(verdict.interrupted).toBeGreaterThan(0);
     expect(verdict.shownUnits).toBeGreaterThan(0);
-  }, 120_000);
+  });
 });

@@ -168,7 +168,7 @@ describe('routes', () => {
       if (route.method !== 'get') cast = await casting.cast();
     }
     expect(table.surprises).toEqual([]);
-  }, 120_000);
+  });
 
   test('of the policies, exactly these addresses are for everybody', () => {
     const open = routes.filter(({ access }) => access === 'public').map(({ method, path }) => `${method} ${path}`);
@@ -273,7 +273,7 @@ describe('events', () => {
     await addEvents('websocket', doors.raw, connectWs);
     expect(table.size() - rows).toBeGreaterThanOrEqual(17);
     expect(table.surprises.slice(before)).toEqual([]);
-  }, 60_000);
+  });
 });
 
 describe('without a policy', () => {

@@ -49,4 +49,4 @@ test('bad tokens, at both live doors, are all refused with one code', async () =
     const { status, body } = await refusedRaw(world.url, { token });
     expect([name, status, body.code]).toEqual([name, 401, 'TOKEN_INVALID']);
   }
-}, 60_000);
+});

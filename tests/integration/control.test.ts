@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { newId } from '../../src/lib/ids.ts';
-import { leaveTurn } from '../support/deadNode.ts';
+import { DEAD_NODE, hearOfEnds, leaveTurn } from '../support/deadNode.ts';
 import { describeOnEachDatabase } from '../support/databases.ts';
 import { waitFor } from '../support/waitFor.ts';
 import { startWorld, type TestUser, type World } from '../support/world.ts';
@@ -309,10 +309,15 @@ await describeOnEachDatabase((database) => {
     /** A turn as a process stored it that died right after; closed by the reaper of this one. */
     const abandoned = async (content: string, isAsked: boolean) => {
       const { stores } = world.node.container;
-      const { clientMessageId, turn } = await leaveTurn(stores, user.id, { content, leaseUntil: new Date(0) });
+      const ended = await hearOfEnds(user);
+      const leaseUntil = isAsked ? new Date(Date.now() + 3_600_000) : new Date(0);
+      const { clientMessageId, turn } = await leaveTurn(stores, user.id, { content, leaseUntil });
       const replyId = turn?.reply.id ?? '';
-      if (isAsked) await stores.messages.startReply(user.id, replyId, 'sim/echo', { at: new Date() });
-      await waitFor(async () => (await control('GET', replyId)).body.status === 'interrupted');
+      if (isAsked) {
+        expect(await stores.messages.startReply(user.id, replyId, 'sim/echo', { at: new Date() })).toBe(true);
+        await stores.messages.renewLeases(DEAD_NODE, [replyId], new Date(0));
+      }
+      await ended(replyId);
       return { clientMessageId, replyId };
     };
 
@@ -325,10 +330,12 @@ await describeOnEachDatabase((database) => {
         ),
       );
       for (const { status, body } of answers) {
-        expect(status).toBe(200);
-        expect(body).toMatchObject({
-          duplicate: true,
-          message: { id: replyId, status: 'complete', content: 'never asked', model: 'sim/echo' },
+        expect({ status, body }).toMatchObject({
+          status: 200,
+          body: {
+            duplicate: true,
+            message: { id: replyId, status: 'complete', content: 'never asked', model: 'sim/echo' },
+          },
         });
         expect(body.message).not.toHaveProperty('error');
       }

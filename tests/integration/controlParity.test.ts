@@ -214,7 +214,7 @@ describe.each(Object.entries(DOORS))('the %s door', (doorName, door) => {
 });
 
 test('the limit of sends counts all that begins a reply, over all doors together', async () => {
-  const limited = await startWorld({ models: ['sim/echo'], env: { RATE_LIMIT_CHAT_PER_SECOND: '3' } });
+  const limited = await startWorld({ models: ['sim/echo'], env: { RATE_LIMIT_CHAT_PER_SECOND: '1' } });
   const someone = await limited.signUp();
   const { body } = await someone.call('POST', '/api/chat/message', { content: 'x' });
   const about = { chatId: body.chat.id, userMessageId: body.userMessage.id, messageId: body.message.id };

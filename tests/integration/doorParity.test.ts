@@ -234,7 +234,7 @@ await describeOnEachDatabase((database) => {
   test('the limit of sends counts over all doors together, and known messages not at all', async () => {
     const limited = await startWorld({
       models: ['sim/echo'],
-      env: { ...database.env(), RATE_LIMIT_CHAT_PER_SECOND: '3' },
+      env: { ...database.env(), RATE_LIMIT_CHAT_PER_SECOND: '1' },
     });
     const someone = await limited.signUp();
     const outcomes = await Promise.all(

@@ -30,13 +30,37 @@ describe('a fault before the first text', () => {
   );
 });
 
-test('an account that is refused costs one call, and the next sends none', async () => {
+test('an account that is refused costs one call, the next sends none, and all are told when to come back', async () => {
   const user = await start({ models: ['sim/402', 'sim/a', 'sim/b'] });
   const send = () => user.call('POST', '/api/chat/message', { content: 'hello', stream: false });
-  expect(await send()).toMatchObject({ status: 503, body: { code: 'LLM_UNAVAILABLE' } });
-  const again = await send();
-  expect(again).toMatchObject({ status: 503, body: { code: 'LLM_UNAVAILABLE', retryAfterMs: expect.any(Number) } });
+  const told = { status: 503, body: { code: 'LLM_UNAVAILABLE', retryAfterMs: expect.any(Number) } };
+  const first = await send();
+  expect(first).toMatchObject(told);
+  expect(first.body.retryAfterMs).toBeGreaterThan(20_000);
+  expect(await send()).toMatchObject(told);
   expect(asked()).toEqual(['sim/402']);
+  const { body } = await user.call('GET', '/api/models');
+  for (const model of body.items) {
+    expect(model).toMatchObject({ state: 'cooling', share: 0, next: false });
+    expect(Date.parse(model.cooldownUntil) - Date.now()).toBeGreaterThan(20_000);
+  }
+});
+
+test('at /v1 the first to find nobody is told in Retry-After when to come back', async () => {
+  const user = await start({ models: ['sim/500'] });
+  const body = { model: 'auto', messages: [{ role: 'user', content: 'hello' }] };
+  const headers = { Authorization: `Bearer ${user.accessToken}`, 'Content-Type': 'application/json' };
+  const answer = await fetch(`${world.url}/v1/chat/completions`, { method: 'POST', headers, body: JSON.stringify(body) });
+  expect(answer.status).toBe(503);
+  expect(Number(answer.headers.get('Retry-After'))).toBeGreaterThanOrEqual(1);
+});
+
+test('what the provider refuses to answer is the caller’s, and not to be sent again', async () => {
+  const user = await start({ models: ['sim/400-policy'] });
+  const refused = await user.call('POST', '/api/chat/message', { content: 'hello', stream: false });
+  expect(refused).toMatchObject({ status: 400, body: { code: 'MODEL_REFUSED', retryable: false } });
+  const events = await user.stream('/api/chat/message', { content: 'hello there' });
+  expect(events.at(-1)).toMatchObject({ event: 'failed', data: { error: { code: 'MODEL_REFUSED', retryable: false } } });
 });
 
 test('of twenty sends one waits for a model that is silent', async () => {

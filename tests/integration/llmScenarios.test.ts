@@ -122,6 +122,23 @@ describe('Failover Bench’s scenarios', () => {
   });
 });
 
+describe('without MID_STREAM_FAILOVER, at the plain door of /v1', () => {
+  const BROKEN = SCENARIOS.filter(({ id }) => /^S(08|09|10 many|14)$/.test(id));
+  let timed: Timed;
+  beforeAll(async () => {
+    timed = await startFor(BROKEN, { ...IMPATIENT, MID_STREAM_FAILOVER: 'false' });
+  });
+  afterAll(() => timed.stop());
+
+  test.each(BROKEN)(
+    '$id: $title, is served by the other model',
+    async (scenario) => {
+      expect(await play(timed, scenario, 'v1-plain')).toEqual([]);
+    },
+    LONG,
+  );
+});
+
 test(
   'S01: a model that said when to come back is not asked before, at any door, and is after',
   async () => {

@@ -56,7 +56,8 @@ describe('a client that goes away', () => {
       await ended;
       await attempt.settled;
       expect(attempt.abortedAt).not.toBeNull();
-      expect(attempt.abortedAt! - leftAt).toBeLessThan(1000);
+      // Some milliseconds (`npm run faults:llm` prints them), and what a busy machine adds; its own time limits let go later.
+      expect(attempt.abortedAt! - leftAt).toBeLessThan(5_000);
       expect(world.upstream.log).toHaveLength(1);
       const models = await user.call('GET', '/api/models');
       expect(models.body.items.map(({ failures }: { failures: number }) => failures)).toEqual([0, 0]);
@@ -153,11 +154,11 @@ describe('what a client may have at once', () => {
   });
 
   test('is one rate of sends for all doors, which the official client waits for', async () => {
-    const env = { RATE_LIMIT_CHAT_PER_SECOND: '2' };
+    const env = { RATE_LIMIT_CHAT_PER_SECOND: '1' };
     await within({ models: ['sim/echo'], env }, async (_world, user) => {
       await user.call('POST', '/api/chat/message', { content: 'Hi', stream: false });
       const ask = () => user.call('POST', '/v1/chat/completions', asking('auto'));
-      const answers = [await ask(), await ask(), await ask()];
+      const answers = await Promise.all([ask(), ask(), ask(), ask(), ask()]);
       const refused = answers.find(({ status }) => status === 429)!;
       expect(refused.body.error).toMatchObject({ type: 'rate_limit_error', code: 'rate_limit_exceeded' });
       expect(Number(refused.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);

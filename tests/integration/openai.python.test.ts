@@ -53,5 +53,4 @@ testWithPython(
     await left.settled;
     expect(left.abortedAt).not.toBeNull();
   },
-  60_000,
 );

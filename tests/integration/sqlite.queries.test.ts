@@ -133,7 +133,8 @@ describe('query plans', () => {
     usage.reserve(user.id, 'r', everyQuota, at(0));
     usage.renewReservations('node-1', at(1));
     const records = [newRecord(user.id), newRecord(user.id, { at: new Date(0) })];
-    usage.appendUsage({ nodeId: 'node-1', number: 1, records, released: [{ ownerId: user.id, id: 'r' }] });
+    const over = [{ ownerId: user.id, id: 'r' }];
+    usage.appendUsage({ nodeId: 'node-1', number: 1, records, ended: over, released: over });
     usage.findQuotaUse(user.id, at(0));
     usage.listUsageDays(user.id, '2026-01-01', '2026-12-31');
     usage.listUsage(user.id, { from: at(0), to: at(9), after: null, limit: 10 });

@@ -207,5 +207,5 @@ await describeOnEachDatabase((database) => {
     expect(held).toEqual(fresh.holds());
     expect(held).toEqual(await accountOf(user));
     expect(held.messages.length).toBeGreaterThan(0);
-  }, 120_000);
+  });
 });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { leaveTurn } from '../support/deadNode.ts';
+import { hearOfEnds, leaveTurn } from '../support/deadNode.ts';
 import { describeOnEachDatabase } from '../support/databases.ts';
 import { connectRaw } from '../support/rawSocket.ts';
 import { waitFor } from '../support/waitFor.ts';
@@ -84,7 +84,7 @@ await describeOnEachDatabase((database) => {
     });
 
     test('and who resumes it over a socket while it waits, gets it too', async () => {
-      const { messageId, body } = await left('resumed');
+      const { messageId, body } = await left('resumed', 2 * LEASE_LEFT_MS);
       const answer = user.call('POST', '/api/chat/message', body);
       const socket = await user.connect();
       const { promise: ended, resolve } = Promise.withResolvers<{ status: string }>();
@@ -97,8 +97,10 @@ await describeOnEachDatabase((database) => {
     });
 
     test('without a retry is interrupted, and starts on a later one', async () => {
+      const ended = await hearOfEnds(user);
       const { messageId, body } = await left('left alone', 0);
-      await waitFor(async () => (await stored(messageId)).status === 'interrupted');
+      await ended(messageId);
+      expect((await stored(messageId)).status).toBe('interrupted');
       expect(callsFor('left alone')).toBe(0);
       const { body: answer } = await user.call('POST', '/api/chat/message', body);
       expect(answer.message).toMatchObject({ id: messageId, status: 'complete', content: 'left alone' });

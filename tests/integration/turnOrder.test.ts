@@ -85,3 +85,29 @@ test('a prompt that is changed while a reply waits is the one that its model is 
   await ended;
   expect(world.upstream.log.at(-1)?.messages[0]).toEqual({ role: 'system', content: 'Speak Latin.' });
 });
+
+test('a reply whose turn comes while the leases are renewed keeps its own, however late the database answers', async () => {
+  const { world, user } = await open();
+  const { messages } = world.node.container.stores;
+  const [looked, answers] = [Promise.withResolvers<null>(), Promise.withResolvers<null>()];
+  const renewLeases = messages.renewLeases.bind(messages);
+  const socket = await user.connect();
+  const running = await ask(socket, 'chat:send', { content: 'x', model: 'sim/stall-mid:3' });
+  const waiting = await ask(socket, 'chat:send', { content: 'y', chatId: running.chatId, model: 'sim/stall-mid:3' });
+  expect(waiting.status).toBe('queued');
+  Object.assign(messages, {
+    renewLeases: async (...given: Parameters<typeof renewLeases>) => {
+      const held = await renewLeases(...given);
+      looked.resolve(null);
+      await answers.promise;
+      return held;
+    },
+  });
+  await looked.promise;
+  const shown = nextEvent(socket, 'chat:delta', ({ messageId }) => messageId === waiting.messageId);
+  await user.call('POST', `/api/chat/messages/${String(running.messageId)}/stop`);
+  await shown;
+  answers.resolve(null);
+  const { body } = await user.call('POST', `/api/chat/messages/${String(waiting.messageId)}/stop`);
+  expect(body).toMatchObject({ status: 'stopped', content: expect.stringMatching(/^word1/) });
+});

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { newId } from '../../src/lib/ids.ts';
 import { describeOnEachDatabase } from '../support/databases.ts';
 import { waitFor } from '../support/waitFor.ts';
+import { createRandom, seedOf } from '../support/random.ts';
 import { call, startWorld, type TestUser, type World } from '../support/world.ts';
 
 /** Requests of the run whose books are compared with the simulator's; `BOOKS_REQUESTS=500` is the long one. */
@@ -15,6 +16,7 @@ const SUMS = ['requests', 'attempts', 'estimated', 'totalTokens', ...NUMBERS] as
 
 interface Attempt {
   readonly at: string;
+  readonly generationId: string | null;
   readonly number: number;
   readonly model: string;
   readonly usage: Record<string, number> & { estimated: boolean };
@@ -179,6 +181,7 @@ await describeOnEachDatabase((database) => {
 describe(`the books of ${String(REQUESTS)} requests with faults and aborts`, () => {
   const faults = {
     p500: 0.03,
+    'preset-before-headers': 0.02,
     'pcut-after:4': 0.03,
     'preset-after:6': 0.03,
     'preset-mid-chunk:1': 0.02,
@@ -189,12 +192,26 @@ describe(`the books of ${String(REQUESTS)} requests with faults and aborts`, () 
     'pusage-missing': 0.06,
   };
   const models = ['sim/reasoning', 'sim/ok', ...Array.from({ length: 10 }, (_, i) => `sim/words:${String(15 + i)}`)];
+  /** Every how many requests one is abandoned, and within how many milliseconds: before it is read, while it is answered, after. */
+  const ABANDON_EVERY = 5;
+  const ABANDON_WITHIN_MS = 40;
+  const random = createRandom(seedOf('the books'));
   let world: World;
   beforeAll(async () => {
-    world = await startWorld({ models, tokenDelayMs: 3 });
+    // A quota that nobody meets: what is reserved tells when all is in the books.
+    const env = { QUOTA_TOKENS_PER_DAY: '1000000000' };
+    world = await startWorld({ models, tokenDelayMs: 3, env });
     world.upstream.config({ seed: 7, mix: faults });
   });
   afterAll(() => world.stop());
+
+  const complete = (user: TestUser, content: string, stream: boolean, signal: AbortSignal): Promise<Response> =>
+    fetch(`${user.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${user.accessToken}`, 'Content-Type': 'application/json' },
+      body: JSON.stringify({ model: 'auto', stream, messages: [{ role: 'user', content }] }),
+      signal,
+    });
 
   /** Begins a reply over a socket, and stops it after the first text. */
   const stopped = async (user: TestUser, content: string): Promise<void> => {
@@ -211,21 +228,22 @@ describe(`the books of ${String(REQUESTS)} requests with faults and aborts`, () 
   /** Asks for a completion as a stream, and leaves after the first piece of it. */
   const left = async (user: TestUser, content: string): Promise<void> => {
     const leaving = new AbortController();
-    const body = JSON.stringify({ model: 'auto', stream: true, messages: [{ role: 'user', content }] });
-    const headers = { Authorization: `Bearer ${user.accessToken}`, 'Content-Type': 'application/json' };
-    const response = await fetch(`${user.url}/v1/chat/completions`, {
-      method: 'POST',
-      headers,
-      body,
-      signal: leaving.signal,
-    });
+    const response = await complete(user, content, true, leaving.signal);
     await response.body?.getReader().read();
     leaving.abort();
   };
 
-  /** One request through one of the doors; some are stopped, or left, after the first text. */
+  /** Asks for a completion, and leaves at any moment. */
+  const abandoned = async (user: TestUser, content: string): Promise<void> => {
+    const leaving = AbortSignal.timeout(random.below(ABANDON_WITHIN_MS));
+    const answer = complete(user, content, random.isTrue(0.5), leaving).then((response) => response.text());
+    await answer.catch(() => undefined);
+  };
+
+  /** One request through one of the doors; some are stopped, or left, at some moment. */
   const ask = async (user: TestUser, index: number): Promise<unknown> => {
     const content = `request ${String(index)}`;
+    if (index % ABANDON_EVERY === 3) return abandoned(user, content);
     if (index % 6 === 0) return stopped(user, content);
     if (index % 6 === 2) return left(user, content);
     if (index % 6 === 4) {
@@ -234,8 +252,15 @@ describe(`the books of ${String(REQUESTS)} requests with faults and aborts`, () 
     return user.call('POST', '/api/chat/message', { content, clientMessageId: newId() });
   };
 
+  /** What the simulator has of each call, by the id that it gave it. */
+  const served = () =>
+    new Map(world.upstream.log.map(({ generationId, model, bill }) => [generationId, { model, bill }]));
+  /** How many calls of each model are in a list. */
+  const perModel = (calls: readonly { readonly model: string }[]) =>
+    Object.fromEntries(models.map((model) => [model, calls.filter((call) => call.model === model).length]));
+
   test(
-    'equal the simulator’s own to the token, and every sum is explained by the calls',
+    'equal the simulator’s own to the token, but for guesses that are marked, and every sum is explained by the calls',
     async () => {
       const users = await Promise.all(Array.from({ length: AT_ONCE }, () => world.signUp()));
       await Promise.all(
@@ -244,42 +269,67 @@ describe(`the books of ${String(REQUESTS)} requests with faults and aborts`, () 
         }),
       );
       await world.upstream.idle();
-      const theirs = world.upstream.books();
-      const usageOf = async () =>
+      const summariesOf = async () =>
         (await Promise.all(users.map((user) => user.call('GET', '/api/usage')))).map(({ body }) => body);
-      await waitFor(async () => {
-        const attempts = (await usageOf()).reduce((sum, { totals }) => sum + Number(totals.attempts), 0);
-        return attempts === theirs.total.calls;
-      });
+      const rowsOf = () => Promise.all(users.map((user) => allAttempts(user)));
+      const isSettled = async (): Promise<boolean> => {
+        const isReserved = ({ quotas }: { quotas: Record<string, Record<string, number>> }): boolean =>
+          quotas.tokensPerDay?.reserved !== 0 || quotas.concurrentReplies?.used !== 0;
+        if ((await summariesOf()).some(isReserved)) return false;
+        return (await rowsOf()).flat().length >= world.upstream.log.length;
+      };
+      await waitFor(isSettled);
 
-      const summaries = await usageOf();
-      const ours = (name: string): number => summaries.reduce((sum, { totals }) => sum + Number(totals[name]), 0);
-      expect(pick(Object.fromEntries(NUMBERS.map((name) => [name, ours(name)])), NUMBERS)).toEqual(
-        pick({ ...theirs.total }, NUMBERS),
-      );
-      // But for those that no model was there for.
-      expect(ours('requests')).toBeGreaterThan(REQUESTS * 0.9);
-      expect(ours('requests')).toBeLessThanOrEqual(REQUESTS);
-      expect(ours('estimated')).toBe(0);
-      for (const model of models) {
-        const lines = summaries.flatMap(({ models: list }) =>
-          list.filter((item: { model: string }) => item.model === model),
-        );
-        const sums = Object.fromEntries(
-          NUMBERS.map((name) => [
-            name,
-            lines.reduce((sum: number, line: Record<string, number>) => sum + (line[name] ?? NaN), 0),
-          ]),
-        );
-        expect({ model, ...sums }).toEqual({ model, ...pick({ ...theirs.models[model] }, NUMBERS) });
-      }
+      const [summaries, rows] = [await summariesOf(), await rowsOf()];
+      const calls = served();
       for (const [index, user] of users.entries()) {
-        expect(pick(addUp(await allAttempts(user)), SUMS)).toEqual(pick(summaries[index].totals, SUMS));
+        const own = rows[index] ?? [];
+        expect({ user: user.id, ...pick(addUp(own), SUMS) }).toEqual({
+          user: user.id,
+          ...pick(summaries[index].totals, SUMS),
+        });
+      }
+      // What has the endpoint's id has its price.
+      const named = rows.flat().filter(({ generationId }) => generationId !== null);
+      expect(
+        named.map(({ generationId, model, usage }) => ({
+          generationId,
+          model,
+          ...pick(usage, [...NUMBERS, 'estimated']),
+        })),
+      ).toEqual(
+        named.map(({ generationId }) => ({
+          generationId,
+          model: calls.get(String(generationId))?.model,
+          ...pick({ ...calls.get(String(generationId))?.bill }, NUMBERS),
+          estimated: false,
+        })),
+      );
+      expect(new Set(named.map(({ generationId }) => generationId)).size).toBe(named.length);
+      // Every other call that the simulator served has a row without an id; and one that it billed, a guess.
+      const unnamed = rows.flat().filter(({ generationId }) => generationId === null);
+      const guessed = unnamed.filter(({ usage }) => usage.estimated);
+      for (const { generationId } of named) calls.delete(String(generationId));
+      const others = [...calls.values()];
+      const billed = others.filter(({ bill }) => (bill?.promptTokens ?? 0) > 0);
+      const [rowsOfModel, guesses] = [perModel(unnamed), perModel(guessed)];
+      const isMissing = (of: Readonly<Record<string, number>>, calls: readonly { readonly model: string }[]) =>
+        Object.entries(perModel(calls)).filter(([model, count]) => count > (of[model] ?? 0));
+      expect([isMissing(rowsOfModel, others), isMissing(guesses, billed)]).toEqual([[], []]);
+      const zero = { promptTokens: 0, completionTokens: 0, costMicroUsd: 0 };
+      for (const { usage } of unnamed) {
+        expect(usage).toMatchObject(usage.estimated ? { completionTokens: 0, costMicroUsd: 0 } : zero);
+        expect(usage.estimated).toBe((usage.promptTokens ?? 0) > 0);
       }
       // The run met what it was made for.
-      expect(theirs.total.aborted).toBeGreaterThan(0);
-      expect(theirs.total.broken).toBeGreaterThan(0);
-      expect(theirs.total.failed).toBeGreaterThan(0);
+      const theirs = world.upstream.books().total;
+      expect(theirs.aborted).toBeGreaterThan(0);
+      expect(theirs.broken).toBeGreaterThan(0);
+      expect(theirs.failed).toBeGreaterThan(0);
+      expect(guessed.length).toBeGreaterThan(0);
+      const requests = summaries.reduce((sum, { totals }) => sum + Number(totals.requests), 0);
+      expect(requests).toBeGreaterThan(REQUESTS * (1 - 1 / ABANDON_EVERY) * 0.9);
+      expect(requests).toBeLessThanOrEqual(REQUESTS);
     },
     60_000 + REQUESTS * 500,
   );

@@ -24,4 +24,4 @@ test('hostile frames at every live door are read and answered as documented, and
   expect(report.fairSends).toBeGreaterThanOrEqual(12);
   expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
   expect(world.logs().filter(({ level }) => level === 'error')).toEqual([]);
-}, 120_000);
+});

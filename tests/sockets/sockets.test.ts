@@ -126,14 +126,22 @@ describe('chat:resume', () => {
   const textFrom = async (socket: Socket, messageId: string, offset: number): Promise<string> => {
     let text = '';
     let held = offset;
+    let isAnswered = false;
     const done = nextEvent(socket, 'chat:end', (event) => event.messageId === messageId);
     socket.on('chat:delta', (event) => {
-      if (event.messageId !== messageId) return;
+      // What all of the user's devices are told before the answer comes again behind it.
+      if (!isAnswered || event.messageId !== messageId) return;
       expect(event.offset).toBe(held);
       held += event.text.length;
       text += event.text;
     });
-    expect(await ask(socket, 'chat:resume', { messageId, offset })).toMatchObject({ ok: true });
+    const answer = await new Promise((resolve) => {
+      socket.emit('chat:resume', { messageId, offset }, (ack: unknown) => {
+        isAnswered = true;
+        resolve(ack);
+      });
+    });
+    expect(answer).toMatchObject({ ok: true });
     await done;
     return text;
   };

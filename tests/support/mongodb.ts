@@ -89,9 +89,9 @@ const withDatabase = (uri: string, name: string): string => {
 
 /**
  * FerretDB lets one write through at a time here, and a test sends fifty at once on a machine that may do much else: the
- * product's 8 s would be about the machine. What the product does about a silent server has tests of its own.
+ * product's 8 s (2 s for a connection) would be about the machine. What the product does about a silent server has tests of its own.
  */
-export const PATIENCE = 'socketTimeoutMS=60000';
+export const PATIENCE = 'socketTimeoutMS=60000&waitQueueTimeoutMS=60000';
 
 const withPatience = (uri: string): string => `${uri}${uri.includes('?') ? '&' : '?'}${PATIENCE}`;
 

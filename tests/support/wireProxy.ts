@@ -40,7 +40,7 @@ const splitter = (take: (message: Buffer) => void) => {
   };
 };
 
-const HOST = /^mongodb:\/\/([^/?@,:]+):(\d+)\/([^?]+?)(?:\?socketTimeoutMS=\d+)?$/;
+const HOST = /^mongodb:\/\/([^/?@,:]+):(\d+)\/([^?]+?)(?:\?socketTimeoutMS=\d+&waitQueueTimeoutMS=\d+)?$/;
 
 /** Whether a proxy can stand in front of this server: one host, no credentials, no options but the tests' own patience. */
 export const canProxy = (uri: string): boolean => HOST.test(uri);

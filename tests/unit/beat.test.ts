@@ -133,6 +133,7 @@ describe('an answer that is read in beats', () => {
       watchdog: quiet,
       beat: { enter: () => leave, next: (wake) => waiting.push(wake) },
       toError: () => new Error('in band'),
+      onAnswered: () => undefined,
     });
     for (const text of [' ', '\n', 'a']) {
       const ready = reading.ready();

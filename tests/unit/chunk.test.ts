@@ -19,6 +19,32 @@ describe('one chunk of an answer', () => {
       chunk({ delta: { tool_calls: [{ index: 1, function: { arguments: '{"a' } }] } }),
       { text: null, toolCalls: [{ index: 1, function: { arguments: '{"a' } }] },
     ],
+    ['a refusal', chunk({ delta: { content: null, refusal: 'No' } }), { text: null, refusal: 'No', extra: null }],
+    [
+      'details of a thought',
+      chunk({ delta: { reasoning_details: [{ type: 'reasoning.encrypted' }] } }),
+      { reasoning: null, details: [{ type: 'reasoning.encrypted' }] },
+    ],
+    [
+      'a picture, which is an answer',
+      chunk({ delta: { images: [{ type: 'image_url' }] } }),
+      { extra: { type: 'extra', delta: { images: [{ type: 'image_url' }] }, logprobs: null, hasContent: true } },
+    ],
+    [
+      'what is only about an answer',
+      chunk({ delta: { annotations: [{ type: 'x' }] }, logprobs: { content: [{ token: 'a' }] } }),
+      {
+        extra: { delta: { annotations: [{ type: 'x' }] }, logprobs: { content: [{ token: 'a' }] }, hasContent: false },
+      },
+    ],
+    [
+      'fields of these names with nothing in them',
+      chunk({
+        message: { content: 'Hi', refusal: null, annotations: [], images: [], reasoning_details: [] },
+        logprobs: { content: null, refusal: null },
+      }),
+      { refusal: null, details: null, extra: null },
+    ],
     ['no tool calls', chunk({ delta: { content: 'Hi', tool_calls: [] } }), { text: 'Hi', toolCalls: null }],
     [
       'an unstreamed answer’s tool calls',
@@ -199,6 +225,15 @@ describe('a whole answer', () => {
     expect(parts.slice(0, 2)).toEqual([
       { type: 'delta', text: 'a' },
       { type: 'delta', text: '🙂b' },
+    ]);
+  });
+
+  test('a refusal’s too', () => {
+    const refused = (refusal: string) => chunk({ delta: { refusal } });
+    expect(hear([refused('a\ud83d'), refused('\ude42b\ud83d'), finish]).parts.slice(0, 3)).toEqual([
+      { type: 'refusal', text: 'a' },
+      { type: 'refusal', text: '🙂b' },
+      { type: 'refusal', text: '\uFFFD' },
     ]);
   });
 

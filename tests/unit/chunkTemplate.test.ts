@@ -114,6 +114,7 @@ const createWriter = (pick: Pick) => {
   const beside = pick([
     [],
     [field('finish_reason', 'null')],
+    [field('logprobs', object(field('content', '[{"token":"x","logprob":-1}]')))],
     [field('logprobs', 'null'), field('finish_reason', 'null'), field('native_finish_reason', 'null')],
     [field('note', '"\\"content\\":\\"z\\""')],
   ]);
@@ -123,6 +124,8 @@ const createWriter = (pick: Pick) => {
         [field('content', content)],
         [field('role', '"assistant"'), field('content', content)],
         [field('content', content), field('reasoning', 'null'), field('tool_calls', '[]')],
+        [field('content', content), field('annotations', '[{"type":"url_citation"}]')],
+        [field('content', content), field('refusal', '"no"')],
         [field('content', '"first of two"'), field('content', content)],
         [field('content', content), field('content', '"the last counts"')],
         [field('reasoning_content', '"hm"'), field('content', content)],

@@ -45,8 +45,11 @@ const start = (stream: Stream) => {
   });
   const controller = new AbortController();
   const parts: RoutedPart[] = [];
-  const run = (request: Partial<CompletionRequest> = {}, take = (part: RoutedPart) => void parts.push(part)) =>
-    completions.run(ACTOR, { ...REQUEST, ...request }, { signal: controller.signal, take });
+  const run = (
+    request: Partial<CompletionRequest> = {},
+    take = (part: RoutedPart) => void parts.push(part),
+    isWhole = false,
+  ) => completions.run(ACTOR, { ...REQUEST, ...request }, { signal: controller.signal, take, isWhole });
   return { books, completions, controller, parts, run };
 };
 
@@ -82,6 +85,40 @@ describe('a completion', () => {
       type: 'usage',
       usage: { promptTokens: 12, completionTokens: 3, totalTokens: 15, cachedTokens: 3, costMicroUsd: 10 },
     });
+  });
+
+  test('whose model did not tell what it used is given a guess, right before the end', async () => {
+    const { parts, run } = start(async function* () {
+      yield delta('twelve units');
+      yield { type: 'finish', reason: 'stop' };
+    });
+    await run();
+    expect(parts.slice(1)).toEqual([
+      { type: 'usage', usage: { promptTokens: 1, completionTokens: 3, totalTokens: 4, estimated: true } },
+      { type: 'finish', reason: 'stop' },
+    ]);
+  });
+
+  test('begun anew tells what its last model used, and has all that was written in the books', async () => {
+    const asked: RoutedRequest[] = [];
+    const long = 'x'.repeat(3 * 1024 * 1024);
+    const { books, parts, run } = start(async function* (request) {
+      asked.push(request);
+      yield delta(long);
+      yield { type: 'usage', usage: { promptTokens: 5, completionTokens: 1, totalTokens: 6, costMicroUsd: 10 } };
+      yield { type: 'restart' };
+      yield { type: 'model', model: 'n', reason: 'network' };
+      yield delta(long);
+      yield { type: 'usage', usage: { promptTokens: 7, completionTokens: 2, totalTokens: 9 } };
+      yield { type: 'finish', reason: 'stop' };
+    });
+    await run({}, undefined, true);
+    expect(asked[0]).toMatchObject({ isWhole: true });
+    expect(parts.findLast(({ type }) => type === 'usage')).toEqual({
+      type: 'usage',
+      usage: { promptTokens: 7, completionTokens: 2, totalTokens: 9 },
+    });
+    expect(books.answered.length).toBe(2 * long.length);
   });
 
   test('of an unknown model reserves nothing', async () => {

@@ -5,12 +5,14 @@ import { createMetrics } from '../../src/lib/metrics.ts';
 import type { Usage, UsageRecord } from '../../src/models/entities.ts';
 import { StoreUnavailableError } from '../../src/models/errors.ts';
 import type { UsageBatch } from '../../src/models/stores.ts';
+import { createAnswerUsage } from '../../src/services/usage/answerUsage.ts';
 import { createBooks } from '../../src/services/usage/books.ts';
 import { unitsOf } from '../../src/services/usage/guess.ts';
 import { createLookup } from '../../src/services/usage/lookup.ts';
 import { createRecorder } from '../../src/services/usage/recorder.ts';
+import { createReservations } from '../../src/services/usage/reservations.ts';
 import { rangeOf } from '../../src/services/usage/range.ts';
-import type { AttemptRecord } from '../../src/services/llm/router.types.ts';
+import type { AttemptRecord, RoutedPart } from '../../src/services/llm/router.types.ts';
 
 const logger = createLogger({ level: 'error', service: 'test', format: 'json', stream: process.stderr });
 const clock = { now: () => Date.UTC(2026, 10, 21, 23, 59) };
@@ -21,6 +23,7 @@ const attempt = (changes: Partial<AttemptRecord> = {}): AttemptRecord => ({
   provider: null,
   generationId: null,
   usage: null,
+  isCut: false,
   firstTokenMs: 5,
   durationMs: 10,
   chosenBy: 'message',
@@ -114,6 +117,64 @@ describe('the recorder', () => {
     const billed = await recordsOf([{ ...silent, generationId: 'gen' }], () => Promise.resolve(tokens(2, 1)));
     expect(billed).toEqual([{ ...nothing, ...tokens(2, 1) }]);
   });
+
+  test('a call that was cut before a token, is a guess of what was sent, unless the endpoint tells', async () => {
+    const cut = attempt({ firstTokenMs: null, outcome: 'cancelled', reason: 'aborted', isCut: true });
+    const sent = { ...tokens(10, 0), costMicroUsd: 0, estimated: true };
+    expect(await recordsOf([cut, { ...cut, generationId: 'gen' }], never)).toEqual([sent, sent]);
+    const free = await recordsOf([{ ...cut, generationId: 'gen' }], () => Promise.resolve(tokens(0, 0)));
+    expect(free).toEqual([nothing]);
+  });
+
+  test('a call without a token, beside one that writes, leaves that one its text', async () => {
+    const cut = attempt({ firstTokenMs: null, outcome: 'cancelled', reason: 'hedged', isCut: true });
+    const [, other] = await recordsOf([cut, attempt({ number: 2 })], never);
+    expect(other).toEqual({ ...tokens(10, 6), costMicroUsd: 0, estimated: true });
+  });
+});
+
+describe('the usage of an answer', () => {
+  const from = (parts: readonly RoutedPart[]): Usage | null => {
+    const usage = createAnswerUsage(40);
+    for (const part of parts) usage.add(part);
+    return usage.sum;
+  };
+  const model: RoutedPart = { type: 'model', model: 'm', reason: 'network' };
+  const text: RoutedPart = { type: 'delta', text: 'twelve units' };
+  const thought: RoutedPart = { type: 'reasoning', text: 'hm' };
+  const told = { type: 'usage', usage: { ...tokens(5, 6), costMicroUsd: 7 } } as const;
+  const finish: RoutedPart = { type: 'finish', reason: 'stop' };
+  const guess = { ...tokens(10, 3), estimated: true };
+
+  test.each<[string, readonly RoutedPart[], Usage | null]>([
+    ['told, is what was told', [model, text, told, finish], told.usage],
+    ['untold, is a guess at its end', [model, text, finish], guess],
+    ['untold and without an end, is not known', [model, text], null],
+    [
+      'of two models that told, is both',
+      [model, text, told, model, text, told, finish],
+      { ...tokens(10, 12), costMicroUsd: 14 },
+    ],
+    [
+      'whose first model broke off untold, has a guess of it',
+      [model, text, model, text, told, finish],
+      { ...tokens(15, 9), costMicroUsd: 7, estimated: true },
+    ],
+    [
+      'whose second model breaks off too, has a guess of both',
+      [model, text, model, text],
+      { ...tokens(20, 6), estimated: true },
+    ],
+    ['whose first model wrote nothing, is the second’s', [model, thought, model, text, told, finish], told.usage],
+    ['begun anew, is the last model’s', [model, text, { type: 'restart' }, model, text, told, finish], told.usage],
+    [
+      'begun anew after usage was told, is the last model’s',
+      [model, text, told, { type: 'restart' }, model, text, finish],
+      guess,
+    ],
+  ])('%s', (_name, parts, usage) => {
+    expect(from(parts)).toEqual(usage);
+  });
 });
 
 describe('a lookup', () => {
@@ -142,6 +203,72 @@ describe('a lookup', () => {
   });
 });
 
+describe('reservations', () => {
+  const limits = { concurrentReplies: 1, tokensPerDay: 0, costMicroUsdPerDay: 0 };
+  /** With what the books were told; one answer is held. */
+  const start = () => {
+    const told: string[] = [];
+    const reservations = createReservations({
+      store: { renewReservations: () => Promise.resolve() },
+      books: { end: ({ id }) => void told.push(`end ${id}`), release: ({ id }) => void told.push(`release ${id}`) },
+      limits,
+      maxOutputTokens: 10,
+      nodeId: 'n',
+      clock,
+      logger,
+    });
+    const make = (owner = 'o') => reservations.make(owner, 4, null) ?? { ended: ['no quota'] };
+    const hold = (id: string): void => {
+      const made = reservations.make('o', 4, null);
+      if (made) reservations.hold({ ownerId: 'o', id }, made);
+    };
+    hold('first');
+    return { told, reservations, make, hold };
+  };
+
+  test('an answer that has ended, goes along with its owner’s next reservation, until the store has taken one', () => {
+    const { reservations, make, hold } = start();
+    expect(make().ended).toEqual([]);
+    reservations.release('first');
+    expect([make().ended, make().ended, make('other').ended]).toEqual([['first'], ['first'], []]);
+    hold('second');
+    expect(make().ended).toEqual([]);
+    reservations.close();
+  });
+
+  test('an answer that ends while another one is let in, goes along with the one after it', () => {
+    const { reservations, make } = start();
+    const made = reservations.make('o', 4, null);
+    reservations.release('first');
+    if (made) reservations.hold({ ownerId: 'o', id: 'second' }, made);
+    expect(make().ended).toEqual(['first']);
+    reservations.told([{ ownerId: 'o', id: 'first' }]);
+    expect(make().ended).toEqual([]);
+    reservations.close();
+  });
+
+  test('an answer whose books are looked up, frees its place at its end, and the rest when they are there', () => {
+    const { told, reservations } = start();
+    const [one, two] = [reservations.await('first'), reservations.await('first')];
+    one();
+    expect(told).toEqual([]);
+    reservations.release('first');
+    reservations.release('first');
+    expect(told).toEqual(['end first']);
+    two();
+    expect(told).toEqual(['end first', 'release first']);
+    reservations.close();
+  });
+
+  test('an owner who is gone, is forgotten', () => {
+    const { reservations, make } = start();
+    reservations.release('first');
+    reservations.forgetOwner('o');
+    expect(make().ended).toEqual([]);
+    reservations.close();
+  });
+});
+
 describe('the books', () => {
   const record = (ownerId: string): UsageRecord => ({
     ...attempt(),
@@ -167,7 +294,7 @@ describe('the books', () => {
       batches.push(batch);
       return isDown ? Promise.reject(new StoreUnavailableError('down')) : Promise.resolve();
     };
-    const books = createBooks({ store: { appendUsage }, nodeId: 'n', logger });
+    const books = createBooks({ store: { appendUsage }, nodeId: 'n', written: () => undefined, logger });
     const [first, second] = [record('a'), record('b')];
     books.add(first);
     await books.flush();
@@ -176,16 +303,16 @@ describe('the books', () => {
     isDown = false;
     await books.close();
     expect(batches).toEqual([
-      { nodeId: 'n', number: 1, records: [first], released: [] },
-      { nodeId: 'n', number: 1, records: [first], released: [] },
-      { nodeId: 'n', number: 2, records: [second], released: [{ ownerId: 'b', id: 'r' }] },
+      { nodeId: 'n', number: 1, records: [first], ended: [], released: [] },
+      { nodeId: 'n', number: 1, records: [first], ended: [], released: [] },
+      { nodeId: 'n', number: 2, records: [second], ended: [], released: [{ ownerId: 'b', id: 'r' }] },
     ]);
   });
 
   test('of more than one batch, end reservations with the last one', async () => {
     const batches: UsageBatch[] = [];
     const appendUsage = (batch: UsageBatch): Promise<void> => Promise.resolve(void batches.push(batch));
-    const books = createBooks({ store: { appendUsage }, nodeId: 'n', logger });
+    const books = createBooks({ store: { appendUsage }, nodeId: 'n', written: () => undefined, logger });
     for (let i = 0; i < 501; i += 1) books.add(record('a'));
     books.release({ ownerId: 'a', id: 'r' });
     await books.close();
@@ -199,7 +326,7 @@ describe('the books', () => {
     const written: string[] = [];
     const appendUsage = ({ records }: UsageBatch): Promise<void> =>
       Promise.resolve(void written.push(...records.map(({ ownerId }) => ownerId)));
-    const books = createBooks({ store: { appendUsage }, nodeId: 'n', logger });
+    const books = createBooks({ store: { appendUsage }, nodeId: 'n', written: () => undefined, logger });
     books.add(record('gone'));
     books.add(record('here'));
     books.drop('gone');

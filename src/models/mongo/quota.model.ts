@@ -2,9 +2,11 @@ import type { Reservation } from '../stores.ts';
 import { nullableText, partSchema, rowSchema } from './schema.ts';
 
 /** What an answer has reserved; `chatId` is null for a stateless one. */
-export interface QuotaEntry extends Omit<Reservation, 'limits'> {
+export interface QuotaEntry extends Omit<Reservation, 'limits' | 'ended'> {
   readonly id: string;
   readonly chatId: string | null;
+  /** Whether the answer has ended and only what it will have used is reserved; absent: it has not. */
+  readonly hasEnded?: boolean;
 }
 
 /** All that is reserved of an owner's quotas; `_id` is the owner. Every change raises `version`. */
@@ -21,6 +23,7 @@ const entry = partSchema({
   until: Date,
   tokens: Number,
   costMicroUsd: Number,
+  hasEnded: Boolean,
 });
 
 export const quotaSchema = rowSchema<QuotaRow>({ version: Number, entries: [entry] });

@@ -20,6 +20,12 @@ export interface Wanted {
   readonly at: Date;
 }
 
+/** What is over of one owner's answers, by the ids of their reservations. */
+export interface Over {
+  readonly ended: readonly string[];
+  readonly released: readonly string[];
+}
+
 /**
  * What owners have reserved, one row for each owner. A reservation reads the row, checks the limits, and writes it back if
  * nobody has in between, so that of any number at once each has seen those before it.
@@ -27,7 +33,8 @@ export interface Wanted {
 export interface Quotas {
   /** @throws QuotaError */
   reserve(wanted: Wanted): Promise<void>;
-  release(ownerId: string, ids: readonly string[]): Promise<void>;
+  /** Frees the places of what has ended, and ends what is released. */
+  end(ownerId: string, over: Over): Promise<void>;
   renew(nodeId: string, until: Date): Promise<void>;
   findUse(ownerId: string, at: Date): Promise<QuotaUse>;
 }
@@ -44,7 +51,18 @@ const entryOf = ({ id, chatId, reservation }: Wanted): QuotaEntry => ({
 });
 
 /** Replies in one chat take one place together: they run one after the other. */
-const placesOf = (entries: Entries): number => new Set(entries.map(({ chatId, id }) => chatId ?? id)).size;
+const placesOf = (entries: Entries): number =>
+  new Set(entries.filter(({ hasEnded }) => hasEnded !== true).map(({ chatId, id }) => chatId ?? id)).size;
+
+/** The same array where nothing of it is over. */
+const without = (entries: Entries, { ended, released }: Over): Entries => {
+  const isChanged = ({ id, hasEnded }: QuotaEntry): boolean =>
+    released.includes(id) || (hasEnded !== true && ended.includes(id));
+  if (!entries.some(isChanged)) return entries;
+  return entries
+    .filter(({ id }) => !released.includes(id))
+    .map((entry) => (ended.includes(entry.id) ? { ...entry, hasEnded: true } : entry));
+};
 
 const reservedIn = (entries: Entries) => ({
   reservedTokens: entries.reduce((sum, { tokens }) => sum + tokens, 0),
@@ -103,7 +121,7 @@ export const createQuotas = (collections: Collections): Quotas => {
   const tryReserve = async (wanted: Wanted): Promise<boolean> => {
     const { ownerId, reservation, at } = wanted;
     const row = await quotas.findOne({ _id: ownerId }).lean();
-    const entries = await live(row?.entries ?? [], at);
+    const entries = without(await live(row?.entries ?? [], at), { ended: reservation.ended, released: [] });
     await checkConcurrent(wanted, entries);
     if (isDaily(reservation.limits)) {
       checkDaily(reservation.limits, { ...(await usedOn(ownerId, at)), ...reservedIn(entries) });
@@ -114,10 +132,11 @@ export const createQuotas = (collections: Collections): Quotas => {
   };
 
   /** Not by `$pull`, which FerretDB knows only for whole elements. */
-  const tryRelease = async (ownerId: string, ids: readonly string[]): Promise<boolean> => {
+  const tryEnd = async (ownerId: string, over: Over): Promise<boolean> => {
     const row = await quotas.findOne({ _id: ownerId }).lean();
-    const kept = row?.entries.filter(({ id }) => !ids.includes(id)) ?? [];
-    return !row || kept.length === row.entries.length || replace(row, kept);
+    if (!row) return true;
+    const left = without(row.entries, over);
+    return left === row.entries || replace(row, left);
   };
 
   const untilDone = async (attempt: () => Promise<boolean>): Promise<void> => {
@@ -127,7 +146,7 @@ export const createQuotas = (collections: Collections): Quotas => {
 
   return {
     reserve: (wanted) => ofOwner(wanted.ownerId, () => untilDone(() => tryReserve(wanted))),
-    release: (ownerId, ids) => ofOwner(ownerId, () => untilDone(() => tryRelease(ownerId, ids))),
+    end: (ownerId, over) => ofOwner(ownerId, () => untilDone(() => tryEnd(ownerId, over))),
     renew: async (nodeId, until) => {
       await quotaNodes.updateOne({ _id: nodeId }, { $set: { until } }, { ...RELAXED, upsert: true });
     },
@@ -136,7 +155,7 @@ export const createQuotas = (collections: Collections): Quotas => {
       const entries = await live(row?.entries ?? [], at);
       const busy = { ownerId, status: trusted({ $in: UNFINISHED }) };
       const chats = new Set((await messages.find(busy).select('chatId').lean()).map(({ chatId }) => chatId));
-      const completions = entries.filter(({ chatId }) => chatId === null).length;
+      const completions = entries.filter(({ chatId, hasEnded }) => chatId === null && hasEnded !== true).length;
       return {
         ...(await usedOn(ownerId, at)),
         ...reservedIn(entries),

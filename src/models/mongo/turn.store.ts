@@ -96,7 +96,7 @@ export const createTurnStore = (
       return stored;
     } finally {
       // What cannot be given back now comes free when this node is gone.
-      if (!isStored) await quotas.release(ownerId, [id]).catch(() => undefined);
+      if (!isStored) await quotas.end(ownerId, { ended: [], released: [id] }).catch(() => undefined);
     }
   };
 

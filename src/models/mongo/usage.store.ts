@@ -1,8 +1,8 @@
 import { trusted } from 'mongoose';
 import type { UsageDay, UsageRecord } from '../entities.ts';
-import type { UsageBatch, UsageStore } from '../stores.ts';
+import type { ReservationKey, UsageBatch, UsageStore } from '../stores.ts';
 import { insertMissing, RELAXED, type Collections } from './collections.ts';
-import type { Quotas } from './quotas.ts';
+import type { Over, Quotas } from './quotas.ts';
 import type { UsageBatchRow } from './usageBatch.model.ts';
 import type { UsageDayRow } from './usageDay.model.ts';
 import { createBatchCommit } from './usageDays.ts';
@@ -23,10 +23,17 @@ const toBatchRow = ({ nodeId, number, records }: UsageBatch): UsageBatchRow => (
   records: records.map(toRow),
 });
 
-const byOwner = (released: UsageBatch['released']): ReadonlyMap<string, string[]> => {
-  const owners = new Map<string, string[]>();
-  for (const { ownerId, id } of released) owners.set(ownerId, [...(owners.get(ownerId) ?? []), id]);
-  return owners;
+const idsByOwner = (keys: readonly ReservationKey[]): ReadonlyMap<string, readonly ReservationKey[]> =>
+  Map.groupBy(keys, ({ ownerId }) => ownerId);
+
+/** One write for each owner. */
+const byOwner = (batch: UsageBatch): readonly (readonly [ownerId: string, over: Over])[] => {
+  const [ended, released] = [idsByOwner(batch.ended), idsByOwner(batch.released)];
+  const idsOf = (keys: typeof ended, owner: string): string[] => (keys.get(owner) ?? []).map(({ id }) => id);
+  return [...new Set([...ended.keys(), ...released.keys()])].map((owner) => [
+    owner,
+    { ended: idsOf(ended, owner), released: idsOf(released, owner) },
+  ]);
 };
 
 /**
@@ -45,7 +52,7 @@ export const createUsageStore = (collections: Collections, quotas: Quotas): Usag
         await insertMissing(usageBatches, [row], RELAXED);
         await complete(row);
       }
-      for (const [ownerId, ids] of byOwner(batch.released)) await quotas.release(ownerId, ids);
+      for (const [ownerId, over] of byOwner(batch)) await quotas.end(ownerId, over);
     },
     findQuotaUse: (ownerId, at) => quotas.findUse(ownerId, at),
     listUsageDays: async (ownerId, from, to) => {

@@ -10,11 +10,14 @@ SELECT coalesce(sum(total_tokens), 0) AS tokens, coalesce(sum(cost_micro_usd), 0
 FROM usage_days WHERE owner_id = ? AND day = ?`;
 
 export const RESERVED = `
-SELECT coalesce(sum(tokens), 0) AS tokens, coalesce(sum(cost_micro_usd), 0) AS cost, count(*) - count(chat_id) AS completions
+SELECT coalesce(sum(tokens), 0) AS tokens, coalesce(sum(cost_micro_usd), 0) AS cost,
+  count(*) FILTER (WHERE chat_id IS NULL AND has_ended = 0) AS completions
 FROM quota_reservations WHERE owner_id = ? AND until > ?`;
 
 /** As many replies run at the same time: a chat answers one message after the other. */
 export const BUSY_CHATS = `SELECT count(DISTINCT chat_id) AS count FROM messages WHERE owner_id = ? AND ${IS_UNFINISHED}`;
+
+const END = 'UPDATE quota_reservations SET has_ended = 1 WHERE owner_id = ? AND id IN (SELECT value FROM json_each(?))';
 
 const IS_BUSY = `SELECT 1 FROM messages WHERE chat_id = ? AND ${IS_UNFINISHED} LIMIT 1`;
 
@@ -58,6 +61,11 @@ export const findQuotaUse = (db: Database, ownerId: string, at: Date): QuotaUse 
   };
 };
 
+/** Frees the places of answers that have ended; what they reserved besides stays. */
+export const endReservations = (db: Database, ownerId: string, ids: readonly string[]): void => {
+  if (ids.length > 0) db.run(END, ownerId, JSON.stringify(ids));
+};
+
 /** A place for one more at the same time; a chat that is being answered has one already. */
 const checkConcurrent = (db: Database, { ownerId, chatId, reservation, at }: Wanted): void => {
   const limit = reservation.limits.concurrentReplies;
@@ -71,7 +79,8 @@ const checkConcurrent = (db: Database, { ownerId, chatId, reservation, at }: Wan
  * leaves no row: its message is enough. @throws QuotaError
  */
 export const reserve = (db: Database, wanted: Wanted): void => {
-  const { limits } = wanted.reservation;
+  const { limits, ended } = wanted.reservation;
+  endReservations(db, wanted.ownerId, ended);
   checkConcurrent(db, wanted);
   if (isDaily(limits)) checkDaily(limits, findQuotaUse(db, wanted.ownerId, wanted.at));
   if (isDaily(limits) || wanted.chatId === null) insertReservation(db, wanted);

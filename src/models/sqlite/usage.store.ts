@@ -1,6 +1,6 @@
 import type { DayTotal, UsageStore } from '../stores.ts';
 import type { Database } from './database.ts';
-import { findQuotaUse, reserve } from './quota.ts';
+import { endReservations, findQuotaUse, reserve } from './quota.ts';
 import type { Sync } from './sync.ts';
 import { countUsage, insertUsage, toUsageDay, toUsageRecord, type UsageDayRow, type UsageRow } from './usage.rows.ts';
 
@@ -34,8 +34,9 @@ export const createUsageStore = (db: Database): Sync<UsageStore> => ({
   renewReservations: (nodeId, until) => {
     db.run('UPDATE quota_reservations SET until = ? WHERE node_id = ?', until.getTime(), nodeId);
   },
-  appendUsage: ({ records, released }) => {
+  appendUsage: ({ records, ended, released }) => {
     for (const record of records) if (insertUsage(db, record) === 1) countUsage(db, record);
+    for (const { ownerId, id } of ended) endReservations(db, ownerId, [id]);
     for (const { ownerId, id } of released) db.run(RELEASE, ownerId, id);
   },
   findQuotaUse: (ownerId, at) => findQuotaUse(db, ownerId, at),

@@ -58,7 +58,10 @@ export const createTakeTurn = (options: TakeTurnOptions): TakeTurn => {
     reply: { id: newId(), model: wantedModel(plan) },
     lease: replies.lease(),
     maxUnfinished: plan.whenBusy === 'reject' ? 0 : (plan.maxWaiting ?? MAX_WAITING),
-    reservation: usage.reservation((draft.userMessage?.content.length ?? 0) + (draft.systemPrompt?.length ?? 0)),
+    reservation: usage.reservation(
+      actor.ownerId,
+      (draft.userMessage?.content.length ?? 0) + (draft.systemPrompt?.length ?? 0),
+    ),
     preview: draft.preview,
     at: now(),
   });
@@ -118,8 +121,8 @@ export const createTakeTurn = (options: TakeTurnOptions): TakeTurn => {
   /** What the turn reserved is kept until its reply has ended, or does not begin. */
   const beginReserved = async (stored: Turn, draft: TurnDraft, turn: NewTurn): Promise<SentMessage> => {
     const { id } = turn.reply;
-    if (turn.reservation) usage.hold(turn.ownerId, id);
-    const release = (): void => usage.release(turn.ownerId, id);
+    if (turn.reservation) usage.hold({ ownerId: turn.ownerId, id }, turn.reservation);
+    const release = (): void => usage.release(id);
     try {
       const sent = await begin(stored, draft, turn.clientMessageId);
       void sent.reply.done.then(release, release);

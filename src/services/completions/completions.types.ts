@@ -15,13 +15,20 @@ export interface CompletionRequest {
   readonly maxTokens: number | null;
   /** Further fields for the model's endpoint. */
   readonly extra: Readonly<Record<string, unknown>>;
+  /** Whether another model may continue an answer that broke off; undefined: as configured. Nothing to a sink that `isWhole`. */
+  readonly continues?: boolean | undefined;
 }
 
 /** Where an answer goes while it is generated. */
 export interface CompletionSink {
   /** Aborted when nobody wants the rest; the model is let go at once. */
   readonly signal: AbortSignal;
-  /** Takes the next part; a `usage` is of all that the models of this answer used so far. A promise means: no more until it has resolved, which it does at the latest with the abort. */
+  /**
+   * Whether nobody sees anything of the answer before its end, so that another model may begin it anew. The sink then forgets
+   * what it has taken at each `restart` part.
+   */
+  readonly isWhole?: boolean;
+  /** Takes the next part. A `usage` comes once, before the `finish`, and is of all models whose parts are in the answer (`AnswerUsage`). A promise means: no more until it has resolved, which it does at the latest with the abort. */
   take(part: RoutedPart): Promise<void> | undefined;
 }
 

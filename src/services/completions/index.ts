@@ -1,8 +1,7 @@
 import { AppError } from '../../lib/errors.ts';
 import type { LlmRouter, RoutedPart } from '../llm/router.types.ts';
-import type { Usage } from '../../models/entities.ts';
-import { addUsage, type OpenCompletion, type UsageService } from '../usage/index.ts';
-import type { CompletionService } from './completions.types.ts';
+import { createAnswerUsage, type OpenCompletion, type UsageService } from '../usage/index.ts';
+import type { CompletionService, CompletionSink } from './completions.types.ts';
 import { promptUnitsOf } from './promptUnits.ts';
 
 export type { CompletionRequest, CompletionService, CompletionSink } from './completions.types.ts';
@@ -23,21 +22,26 @@ export interface CompletionsOptions {
 const shuttingDown = (): AppError => new AppError('SHUTTING_DOWN', { retryAfterMs: RESTART_MS });
 
 /** What a part adds to the text of an answer; tool calls are bounded by the tokens that they are made of. */
-const textOf = (part: RoutedPart): string => (part.type === 'delta' || part.type === 'reasoning' ? part.text : '');
+const textOf = (part: RoutedPart): string => ('text' in part ? part.text : '');
 
-/** Counts the parts of an answer as they pass. @throws AppError `LLM_FAILED` when there is no end of them */
-const createTally = (booked: Pick<OpenCompletion, 'answered'>): ((part: RoutedPart) => RoutedPart) => {
+/**
+ * Counts the parts of an answer as they pass, and gives the sink its `usage` once, right before the end.
+ * @throws AppError `LLM_FAILED` when there is no end of them
+ */
+const createTally = (booked: Pick<OpenCompletion, 'answered'>, promptUnits: number, sink: CompletionSink) => {
+  const used = createAnswerUsage(promptUnits);
   let units = 0;
-  let used: Usage | null = null;
-  return (part) => {
+  return (part: RoutedPart): Promise<void> | undefined => {
+    used.add(part);
+    if (part.type === 'usage') return undefined;
+    if (part.type === 'restart') units = 0;
     const text = textOf(part);
     units += text.length;
     if (text !== '') booked.answered(text);
     if (units > MAX_ANSWER_UNITS) throw new AppError('LLM_FAILED', { detail: 'The answer had no end' });
-    if (part.type !== 'usage') return part;
-    // Each model of an answer that another went on with tells its own.
-    used = addUsage(used, part.usage);
-    return { type: 'usage', usage: used };
+    if (part.type !== 'finish' || used.sum === null) return sink.take(part);
+    const told = sink.take({ type: 'usage', usage: used.sum });
+    return told ? told.then(() => sink.take(part)) : sink.take(part);
   };
 };
 
@@ -83,13 +87,16 @@ export const createCompletions = (options: CompletionsOptions): CompletionServic
     sink.signal.addEventListener('abort', onUnwanted);
     if (sink.signal.aborted) onUnwanted();
     try {
-      const booked = await usage.openCompletion(actor, { promptUnits: promptUnitsOf(request.messages), maxTokens });
+      const promptUnits = promptUnitsOf(request.messages);
+      const booked = await usage.openCompletion(actor, { promptUnits, maxTokens });
       try {
-        const { model, messages, temperature, extra, conversation } = request;
-        const routed = { model, chatId: conversation, messages, temperature, maxTokens, extra, isGathered: true };
-        const count = createTally(booked);
+        const { model, messages, temperature, extra, conversation, continues } = request;
+        const wish = continues === undefined ? {} : { continues };
+        const asked = { model, chatId: conversation, messages, temperature, maxTokens, extra, ...wish };
+        const routed = { ...asked, isWhole: sink.isWhole ?? false, isGathered: true };
+        const give = createTally(booked, promptUnits, sink);
         for await (const part of router.stream({ ...routed, onAttempt: booked.onAttempt }, signal)) {
-          const full = sink.take(count(part));
+          const full = give(part);
           if (full) await full;
         }
       } finally {

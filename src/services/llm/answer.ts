@@ -48,20 +48,20 @@ export const createAnswer = ({ emit, onToken, toError, onPlainText, ...known }: 
   let isDone = false;
   let finishReason: FinishReason | null = null;
   let usage: Usage | null = null;
-  let heldSurrogate = '';
+  const heldSurrogates = { delta: '', refusal: '' };
   let events = 0;
   let malformed = 0;
 
   /** A pair split over two chunks is joined again: offsets never lie inside one, and half of one cannot be sent. */
-  const emitText = (chunkText: string): void => {
-    let text = heldSurrogate + chunkText;
-    heldSurrogate = '';
+  const emitText = (type: 'delta' | 'refusal', chunkText: string): void => {
+    let text = heldSurrogates[type] + chunkText;
+    heldSurrogates[type] = '';
     if (isHighSurrogate(text.charCodeAt(text.length - 1))) {
-      heldSurrogate = text.slice(-1);
+      heldSurrogates[type] = text.slice(-1);
       text = text.slice(0, -1);
     }
     if (text === '') return;
-    emit({ type: 'delta', text: text.isWellFormed() ? text : text.toWellFormed() });
+    emit({ type, text: text.isWellFormed() ? text : text.toWellFormed() });
     if (isVisible(text)) onToken();
   };
 
@@ -81,23 +81,36 @@ export const createAnswer = ({ emit, onToken, toError, onPlainText, ...known }: 
     if (events === 1 || malformed > MAX_MALFORMED) throw providerError('invalid', { cause: new Error('not JSON') });
   };
 
-  const acceptTokens = ({ text, reasoning, toolCalls }: Chunk): void => {
-    if (text === null && reasoning === null && toolCalls === null) return;
-    if (origin !== null) tellOrigin();
-    if (reasoning !== null) {
-      emit({ type: 'reasoning', text: reasoning });
-      if (isVisible(reasoning)) onToken();
-    }
-    if (text !== null) emitText(text);
+  const acceptReasoning = ({ reasoning, details }: Chunk): void => {
+    if (reasoning === null && details === null) return;
+    emit({ type: 'reasoning', text: reasoning ?? '', ...(details === null ? {} : { details }) });
+    if (details !== null || isVisible(reasoning ?? '')) onToken();
+  };
+
+  const acceptTokens = (chunk: Chunk): void => {
+    const { text, refusal, toolCalls, extra } = chunk;
+    acceptReasoning(chunk);
+    if (text !== null) emitText('delta', text);
+    if (refusal !== null) emitText('refusal', refusal);
     if (toolCalls !== null) {
       emit({ type: 'tool_calls', calls: toolCalls });
       onToken();
     }
+    if (extra !== null) {
+      emit(extra);
+      if (extra.hasContent) onToken();
+    }
   };
+
+  const hasTokens = ({ text, refusal, reasoning, details, toolCalls, extra }: Chunk): boolean =>
+    (text ?? refusal ?? reasoning ?? details ?? toolCalls ?? extra) !== null;
 
   const acceptChunk = (chunk: Chunk, data: string): void => {
     if (chunk.usage !== null) usage = chunk.usage;
-    acceptTokens(chunk);
+    if (hasTokens(chunk)) {
+      if (origin !== null) tellOrigin();
+      acceptTokens(chunk);
+    }
     if (chunk.error !== null) throw toError(chunk.error);
     finishReason ??= chunk.finishReason;
     if (chunk.text !== null) onPlainText?.(data, chunk.text);
@@ -105,8 +118,10 @@ export const createAnswer = ({ emit, onToken, toError, onPlainText, ...known }: 
 
   const flush = (): void => {
     tellOrigin();
-    if (heldSurrogate !== '') emit({ type: 'delta', text: '\uFFFD' });
-    heldSurrogate = '';
+    for (const type of ['delta', 'refusal'] as const) {
+      if (heldSurrogates[type] !== '') emit({ type, text: '\uFFFD' });
+      heldSurrogates[type] = '';
+    }
     if (usage !== null) emit({ type: 'usage', usage });
     usage = null;
   };
@@ -133,7 +148,7 @@ export const createAnswer = ({ emit, onToken, toError, onPlainText, ...known }: 
       else acceptChunk(chunk, data);
     },
     acceptText: (text) => {
-      if (!isDone) emitText(text);
+      if (!isDone) emitText('delta', text);
     },
     end: () => {
       flush();

@@ -4,6 +4,7 @@ import type { Metrics } from '../../lib/metrics.ts';
 import type { FinishReason, LlmPart, LlmProvider, LlmRequest, ProviderError, StreamTimeouts } from './provider.ts';
 import { providerError } from './providerErrors.ts';
 import type { AttemptRecord } from './router.types.ts';
+import { createScreen } from './screen.ts';
 
 export interface AttemptTools {
   readonly provider: Pick<LlmProvider, 'stream'>;
@@ -35,15 +36,15 @@ export interface Attempt {
   /** The call itself; its time runs from here, and it begins with the first part that is asked for. */
   answer(signal: AbortSignal, timeouts: StreamTimeouts): AsyncIterable<LlmPart>;
   /**
-   * What the next part of the answer lets out. Blank text is held back until a visible character arrives, so that a model
-   * that sends nothing but white space can still be replaced unseen. A plain function and not one more generator around
+   * What the next part of the answer lets out (screen.ts). A plain function and not one more generator around
    * the answer: every generator costs each token several turns of the microtask queue.
-   * @throws ProviderError `invalid` when the model finished without any content, unless a filter stopped it
+   * @throws ProviderError `invalid` when the model finished without any content, unless a filter or the longest length that the
+   *   request allows stopped it: thoughts may use up all of that, and then it is no fault of the model
    */
   readonly pass: (part: LlmPart) => readonly LlmPart[];
-  /** Whether visible text, or a tool call, was passed on. */
+  /** Whether visible text, or another part of an answer than thoughts, was passed on. */
   readonly hasContent: boolean;
-  /** Whether another model can go on from here: there is text, and neither a tool call nor a thought is open. */
+  /** Whether another model can go on from here: there is text, and none of what cannot be gone on with: a tool call, a refusal, a picture, an open thought. */
   readonly canBeContinued: boolean;
   /** Writes down that it failed; nothing when it had ended before. */
   failed(error: ProviderError): void;
@@ -65,24 +66,26 @@ export interface AttemptOptions {
 type Books = Pick<AttemptRecord, 'generationId' | 'provider' | 'usage'>;
 type Ending = Pick<AttemptRecord, 'outcome' | 'reason'>;
 
+/** Reasons to end that are no fault where there is no answer. */
+const MAY_BE_EMPTY: ReadonlySet<FinishReason> = new Set(['content_filter', 'length']);
+
 export const createAttempt = (tools: AttemptTools, options: AttemptOptions): Attempt => {
   const { metrics, clock, logger } = tools;
   const { request, number, watcher } = options;
   const { model } = request;
   let startedAt: number | null = null;
-  let hasContent = false;
-  let hasToolCall = false;
-  let isThinking = false;
   let isEnded = false;
+  let isSent = false;
+  let isAnswered = false;
   let firstTokenMs: number | null = null;
   let books: Books = { generationId: null, provider: null, usage: null };
-  let blank = '';
   const elapsedMs = (): number => (startedAt === null ? 0 : clock.now() - startedAt);
   const line = () => ({ model, attempt: number, durationMs: elapsedMs() });
   const record = (ending: Ending): AttemptRecord => ({
     number,
     model,
     ...books,
+    isCut: isSent && !isAnswered,
     firstTokenMs,
     durationMs: elapsedMs(),
     chosenBy: options.chosenBy,
@@ -111,33 +114,22 @@ export const createAttempt = (tools: AttemptTools, options: AttemptOptions): Att
     end({ outcome: 'complete', reason });
   };
 
-  /** The text that waited for its first visible character, with it. */
-  const firstTexts = (text: string): readonly LlmPart[] => {
-    blank += text;
-    if (blank.trim() === '') return [];
-    hasContent = true;
-    live();
-    metrics.llmFirstToken(model, elapsedMs());
-    watcher.visible(elapsedMs());
-    return [{ type: 'delta', text: blank }];
-  };
-
-  const passToolCalls = (part: LlmPart): readonly LlmPart[] => {
-    live();
-    const held: readonly LlmPart[] = hasContent || blank === '' ? [] : [{ type: 'delta', text: blank }];
-    hasContent = true;
-    hasToolCall = true;
-    return [...held, part];
-  };
+  const screen = createScreen({
+    onAlive: live,
+    onVisible: () => {
+      metrics.llmFirstToken(model, elapsedMs());
+      watcher.visible(elapsedMs());
+    },
+  });
 
   const finished = (part: Extract<LlmPart, { type: 'finish' }>): readonly LlmPart[] => {
-    if (!hasContent && part.reason !== 'content_filter') {
+    if (!screen.hasContent && !MAY_BE_EMPTY.has(part.reason)) {
       throw providerError('invalid', { cause: new Error(`no text, finish reason ${part.reason}`) });
     }
     succeeded(part.reason);
     // Books of an answer that another model's could still replace were held back.
     const { usage } = books;
-    return hasContent || usage === null ? [part] : [{ type: 'usage', usage }, part];
+    return screen.hasContent || usage === null ? [part] : [{ type: 'usage', usage }, part];
   };
 
   return {
@@ -149,34 +141,28 @@ export const createAttempt = (tools: AttemptTools, options: AttemptOptions): Att
     answer: (signal, timeouts) => {
       startedAt = clock.now();
       watcher.begun();
-      return tools.provider.stream(request, signal, timeouts);
+      const course = { sent: () => (isSent = true), answered: () => (isAnswered = true) };
+      return tools.provider.stream({ ...request, course }, signal, timeouts);
     },
     pass: (part) => {
       switch (part.type) {
-        case 'delta':
-          isThinking = false;
-          return hasContent ? [part] : firstTexts(part.text);
-        case 'reasoning':
-          if (part.text.trim() !== '') live();
-          isThinking = true;
-          return [part];
-        case 'tool_calls':
-          return passToolCalls(part);
         case 'origin':
           books = { ...books, generationId: part.generationId, provider: part.provider };
           return [part];
         case 'usage':
           books = { ...books, usage: part.usage };
-          return hasContent ? [part] : [];
+          return screen.hasContent ? [part] : [];
         case 'finish':
           return finished(part);
+        default:
+          return screen.pass(part);
       }
     },
     get hasContent() {
-      return hasContent;
+      return screen.hasContent;
     },
     get canBeContinued() {
-      return hasContent && !hasToolCall && !isThinking;
+      return screen.canBeContinued;
     },
     failed: (error) => {
       if (!end({ outcome: 'failed', reason: error.kind })) return;
@@ -184,7 +170,7 @@ export const createAttempt = (tools: AttemptTools, options: AttemptOptions): Att
       metrics.llmFailure(model, error.kind);
     },
     log: (error, next) => {
-      logger.warn('model failed', { ...line(), kind: error.kind, next, hasContent, err: error });
+      logger.warn('model failed', { ...line(), kind: error.kind, next, hasAnswered: screen.hasContent, err: error });
     },
     cancelled: (reason) => {
       if (isEnded) return;

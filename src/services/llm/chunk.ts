@@ -1,13 +1,18 @@
 import type { Usage } from '../../models/entities.ts';
 import { countOf, fieldOf, isRecord, textOf } from './jsonValue.ts';
-import type { FinishReason } from './provider.ts';
+import type { ExtraPart, FinishReason } from './provider.ts';
 
 /** What one `chat.completion.chunk` says; absent things are null. */
 export interface Chunk {
   readonly text: string | null;
+  /** A refusal in the model's own words. */
+  readonly refusal: string | null;
   readonly reasoning: string | null;
+  /** Pieces of OpenRouter's `reasoning_details`, each with its `index`. */
+  readonly details: readonly unknown[] | null;
   /** Fragments of tool calls, each with its `index`. */
   readonly toolCalls: readonly unknown[] | null;
+  readonly extra: ExtraPart | null;
   readonly usage: Usage | null;
   readonly finishReason: FinishReason | null;
   /** The error object, or null: a 200 stream can still carry one (openrouter.ai/docs, "Errors and debugging"). */
@@ -36,10 +41,29 @@ const contentOf = (value: unknown): string | null => {
   return value.map((part: unknown) => textOf(fieldOf(part, 'text')) ?? '').join('') || null;
 };
 
+/** A list with anything in it. */
+const listOf = (value: unknown): readonly unknown[] | null => (Array.isArray(value) && value.length > 0 ? value : null);
+
+const isFilled = (value: unknown): boolean => listOf(value) !== null;
+
+/** Pictures are an answer (openrouter.ai/docs, "Image generation"), citations and log probabilities only tell of one. */
+const extraOf = (choice: unknown, delta: unknown): ExtraPart | null => {
+  const images = listOf(fieldOf(delta, 'images'));
+  const annotations = listOf(fieldOf(delta, 'annotations'));
+  const told = fieldOf(choice, 'logprobs');
+  const logprobs = isRecord(told) && Object.values(told).some(isFilled) ? told : null;
+  if (images === null && annotations === null && logprobs === null) return null;
+  const lists = { ...(images === null ? {} : { images }), ...(annotations === null ? {} : { annotations }) };
+  return { type: 'extra', delta: lists, logprobs, hasContent: images !== null };
+};
+
 /** A whole message's calls have no index, which is what fragments are put together by. */
 const toolCallsOf = (value: unknown): readonly unknown[] | null => {
-  if (!Array.isArray(value) || value.length === 0) return null;
-  return value.map((call: unknown, index) => (isRecord(call) && call.index === undefined ? { index, ...call } : call));
+  const calls = listOf(value);
+  return (
+    calls &&
+    calls.map((call: unknown, index) => (isRecord(call) && call.index === undefined ? { index, ...call } : call))
+  );
 };
 
 const MICRO_USD_PER_USD = 1e6;
@@ -99,8 +123,11 @@ export const readChunk = (json: unknown): Chunk | null => {
   const delta = fieldOf(choice, 'delta') ?? fieldOf(choice, 'message');
   return {
     text: contentOf(fieldOf(delta, 'content')),
+    refusal: textOf(fieldOf(delta, 'refusal')),
     reasoning: textOf(fieldOf(delta, 'reasoning')) ?? textOf(fieldOf(delta, 'reasoning_content')),
+    details: listOf(fieldOf(delta, 'reasoning_details')),
     toolCalls: toolCallsOf(fieldOf(delta, 'tool_calls')),
+    extra: extraOf(choice, delta),
     usage: readUsage(json.usage),
     finishReason: finishReasonOf(fieldOf(choice, 'finish_reason')),
     error: errorOf(json, choice),

@@ -26,8 +26,8 @@ const isAt = (text: string, part: string, at: number): boolean => text.slice(at,
 const isTemplate = (head: string, tail: string): boolean => {
   const chunk = readChunk(parseJson(`${head}${MARK}${tail}`));
   if (chunk?.text !== MARK || chunk.error !== null) return false;
-  const { reasoning, toolCalls, usage, finishReason } = chunk;
-  return reasoning === null && toolCalls === null && usage === null && finishReason === null;
+  const { text: _text, error: _error, ...others } = chunk;
+  return Object.values(others).every((value) => value === null);
 };
 
 /**

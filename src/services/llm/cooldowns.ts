@@ -1,8 +1,7 @@
 import type { Clock } from '../../lib/clock.ts';
+import { isFree } from './freePool.ts';
 import type { ProviderError } from './provider.ts';
 import type { CooldownSettings } from './settings.ts';
-
-const FREE = /:free$/;
 
 /**
  * Until when whom is left alone: one model, all of the `:free` models, or the key with everything behind it. Deadlines
@@ -13,6 +12,8 @@ export interface Cooldowns {
   learn(model: string, error: ProviderError): void;
   /** Milliseconds of the clock; in the past or 0 when the model may be asked. The key is not in it. */
   modelUntil(model: string): number;
+  /** The same of the key; nobody is asked before. */
+  readonly keyUntil: number;
   /**
    * Asks whether anything may be asked with the key. After a refusal's time one caller is let through to find out, and
    * the others wait for that.
@@ -59,7 +60,10 @@ export const createCooldowns = (clock: Clock, settings: CooldownSettings): Coold
       const waitMs = modelWaitMs(error);
       if (waitMs !== null) models.set(model, Math.max(models.get(model) ?? 0, now + waitMs));
     },
-    modelUntil: (model) => Math.max(models.get(model) ?? 0, FREE.test(model) ? freeUntil : 0),
+    modelUntil: (model) => Math.max(models.get(model) ?? 0, isFree(model) ? freeUntil : 0),
+    get keyUntil() {
+      return keyUntil;
+    },
     admit: () => {
       if (keyUntil === 0) return { waitMs: 0, isKeyProbe: false };
       const waitMs = isKeyProbed ? KEY_PROBE_WAIT_MS : Math.max(0, keyUntil - clock.now());

@@ -12,8 +12,15 @@ export interface Opened {
 type Reading = Promise<{ readonly opened: Opened } | { readonly error: unknown }>;
 
 /** What a user would see, or an end: whoever sends it first answers. */
-const isContent = ({ type }: RoutedPart): boolean =>
-  type === 'delta' || type === 'reasoning' || type === 'tool_calls' || type === 'finish';
+const CONTENT: ReadonlySet<RoutedPart['type']> = new Set([
+  'delta',
+  'refusal',
+  'reasoning',
+  'tool_calls',
+  'extra',
+  'finish',
+]);
+const isContent = ({ type }: RoutedPart): boolean => CONTENT.has(type);
 
 /** Reads until the answer has begun. Never rejects. */
 const begin = async (turn: Turn): Reading => {

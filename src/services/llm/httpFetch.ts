@@ -49,12 +49,15 @@ interface Sent {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;
   readonly signal: AbortSignal | undefined;
+  readonly onSent?: (() => void) | undefined;
 }
 
 export interface Posted {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   readonly signal: AbortSignal;
+  /** The request goes out over a connection; never called for one that was not made, or came too late for an abort. */
+  readonly onSent?: (() => void) | undefined;
 }
 
 export interface HttpFetch {
@@ -89,6 +92,9 @@ const isOk = (incoming: IncomingMessage): boolean => {
   return status >= 200 && status <= 299;
 };
 
+const whenConnected = (socket: Socket, act: () => void): Socket =>
+  socket.once('encrypted' in socket ? 'secureConnect' : 'connect', act);
+
 /** Times the making of a connection, name look-up and TLS included; one that was kept is there already. */
 const limitConnecting = (request: http.ClientRequest, socket: Socket, connectMs: number): void => {
   if (!socket.connecting) return;
@@ -96,7 +102,13 @@ const limitConnecting = (request: http.ClientRequest, socket: Socket, connectMs:
     request.destroy(providerError('timeout', { cause: new Error(`no connection after ${String(connectMs)} ms`) }));
   }, connectMs);
   const stop = (): void => clearTimeout(timer);
-  socket.once('encrypted' in socket ? 'secureConnect' : 'connect', stop).once('close', stop);
+  whenConnected(socket, stop).once('close', stop);
+};
+
+/** What waits for a connection is written as soon as there is one, and over a kept one at once. */
+const tellSent = (socket: Socket, onSent: () => void): void => {
+  if (socket.connecting) whenConnected(socket, onSent);
+  else onSent();
 };
 
 /**
@@ -109,7 +121,7 @@ export const createHttpFetch = (connectMs: number): HttpFetch => {
   const options = { keepAlive: true, maxFreeSockets: MAX_IDLE_SOCKETS, timeout: KEEP_ALIVE_MS } as const;
   const agents = { http: new http.Agent(options), https: new https.Agent(options) } as const;
 
-  const send = (target: Target, { method, headers, body, signal }: Sent): Promise<IncomingMessage> =>
+  const send = (target: Target, { method, headers, body, signal, onSent }: Sent): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
       signal?.throwIfAborted();
       const isTls = target.protocol === 'https:';
@@ -121,7 +133,10 @@ export const createHttpFetch = (connectMs: number): HttpFetch => {
       request.on('close', () => signal?.removeEventListener('abort', onAbort));
       // It stays on after the answer began: an abort then destroys the request too, and nobody else listens.
       request.on('error', reject);
-      request.on('socket', (socket) => limitConnecting(request, socket, connectMs));
+      request.on('socket', (socket) => {
+        limitConnecting(request, socket, connectMs);
+        if (onSent) tellSent(socket, onSent);
+      });
       request.on('response', resolve);
       request.end(body);
     });

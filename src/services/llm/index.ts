@@ -82,6 +82,8 @@ export const createLlm = async (config: Pick<Config, 'llm' | 'server'>, tools: L
     continues: llm.midStreamFailover,
     settings: {
       firstTokenMs: llm.timeouts.firstTokenMs,
+      totalMs: llm.timeouts.totalMs,
+      freePool: { ...ROUTER_SETTINGS.freePool, perMinute: llm.freeRequestsPerMinute },
       concurrency: { ...ROUTER_SETTINGS.concurrency, maxRunning: llm.modelConcurrency },
     },
     isSimulated: simulator !== null,

@@ -4,6 +4,7 @@ import type { AttemptWatcher } from './attempt.ts';
 import { createBreaker, type Breaker } from './breaker.ts';
 import { createGate, type Gate } from './concurrency.ts';
 import { createCooldowns, type Cooldowns } from './cooldowns.ts';
+import { createFreePool, isFree, type FreePool, type FreeToken } from './freePool.ts';
 import { createHealth, medianOf, type Health } from './health.ts';
 import type { OfferedModel } from './provider.ts';
 import type { Candidate } from './rotation.ts';
@@ -40,15 +41,22 @@ export interface CallRole {
   readonly isProbe: boolean;
   /** Whether the key is taken again. */
   readonly isKeyProbe: boolean;
+  /** What it was let out with, of a `:free` model; spent when it goes out, given back when it does not. */
+  readonly token: FreeToken | null;
 }
 
 /** What is known of every model, and what each call teaches. Which one is asked is choice.ts's to say. */
 export interface ModelPool {
   readonly models: readonly PooledModel[];
   readonly cooldowns: Cooldowns;
-  /** Whether a request may ask it as if nothing had ever happened. */
+  readonly freePool: FreePool;
+  /** Whether a request may ask it as if nothing had ever happened, once it has a token of the free pool where it needs one. */
+  isWell(model: PooledModel): boolean;
+  /** Whether it may ask it now. */
   isReady(model: PooledModel): boolean;
-  /** When a request may ask it alone; in the past for one that is ready. */
+  /** When a request may ask it alone, if it has a token; in the past for one that is well. */
+  wellAt(model: PooledModel): number;
+  /** The same, and a token is to be had. */
   returnsAt(model: PooledModel): number;
   /** Whether it has been silent for longer than is usual: nobody else should begin to wait for it. */
   isSuspect(model: PooledModel): boolean;
@@ -68,6 +76,7 @@ const DEGRADED_BELOW = 0.9;
 
 export const createModelPool = ({ models, clock, random, settings, metrics }: ModelPoolOptions): ModelPool => {
   const cooldowns = createCooldowns(clock, settings.cooldowns);
+  const freePool = createFreePool(clock, settings.freePool);
   const pooled = models.map((model): PooledModel => {
     const { slug } = model;
     return {
@@ -87,7 +96,11 @@ export const createModelPool = ({ models, clock, random, settings, metrics }: Mo
   });
 
   const isCool = ({ slug }: PooledModel): boolean => cooldowns.modelUntil(slug) > clock.now();
-  const isReady = (model: PooledModel): boolean => model.breaker.state === 'closed' && !isCool(model);
+  const hasKey = (): boolean => cooldowns.keyUntil <= clock.now();
+  const isWell = (model: PooledModel): boolean => model.breaker.state === 'closed' && !isCool(model);
+  const tokenAt = ({ slug }: PooledModel): number => (isFree(slug) ? freePool.nextAt : 0);
+  const isShort = (model: PooledModel): boolean => tokenAt(model) > clock.now();
+  const wellAt = ({ slug, breaker }: PooledModel): number => Math.max(cooldowns.modelUntil(slug), breaker.returnsAt);
 
   const factorOf = (model: PooledModel): number => {
     const others = pooled.flatMap((other) => (other === model ? [] : (other.health.medianFirstTokenMs ?? [])));
@@ -107,7 +120,7 @@ export const createModelPool = ({ models, clock, random, settings, metrics }: Mo
     else model.breaker.failed(failure);
   };
 
-  const watch = (model: PooledModel, { isProbe, isKeyProbe }: CallRole): AttemptWatcher => {
+  const watch = (model: PooledModel, { isProbe, isKeyProbe, token }: CallRole): AttemptWatcher => {
     const { health, breaker, counts, silent } = model;
     const waiting = { startedAt: clock.now() };
     const answered = (): void => {
@@ -117,6 +130,7 @@ export const createModelPool = ({ models, clock, random, settings, metrics }: Mo
     };
     return {
       begun: () => {
+        token?.spend();
         counts.requests += 1;
         waiting.startedAt = clock.now();
         silent.add(waiting);
@@ -139,6 +153,7 @@ export const createModelPool = ({ models, clock, random, settings, metrics }: Mo
         learn(model, isProbe, [error, call]);
       },
       cancelled: () => {
+        token?.giveBack();
         silent.delete(waiting);
         if (isProbe) breaker.probeAborted();
       },
@@ -148,8 +163,11 @@ export const createModelPool = ({ models, clock, random, settings, metrics }: Mo
   return {
     models: pooled,
     cooldowns,
-    isReady,
-    returnsAt: (model) => Math.max(cooldowns.modelUntil(model.slug), model.breaker.returnsAt),
+    freePool,
+    isWell,
+    isReady: (model) => isWell(model) && !isShort(model),
+    wellAt,
+    returnsAt: (model) => Math.max(wellAt(model), tokenAt(model)),
     isSuspect: ({ silent, health }) => {
       const [longest] = silent;
       return longest !== undefined && clock.now() - longest.startedAt > health.suspectAfterMs;
@@ -157,7 +175,7 @@ export const createModelPool = ({ models, clock, random, settings, metrics }: Mo
     weigh: (list) => list.map((model) => ({ slug: model.slug, weight: model.weight * factorOf(model) })),
     stateOf: (model) => {
       if (model.breaker.state !== 'closed') return model.breaker.state;
-      if (isCool(model)) return 'cooling';
+      if (isCool(model) || isShort(model) || !hasKey()) return 'cooling';
       return factorOf(model) < DEGRADED_BELOW ? 'degraded' : 'healthy';
     },
     watch,

@@ -146,8 +146,7 @@ export const createOpenRouterProvider = (options: OpenRouterOptions): OpenRouter
   /** Runs one call under its watchdog, with a signal of its own that says why it was aborted. */
   const open = (signal: AbortSignal, mask: Mask, timeouts: StreamTimeouts = {}) => {
     const attempt = new AbortController();
-    const { firstTokenMs = options.timeouts.firstTokenMs } = timeouts;
-    const watchdog = createWatchdog({ ...options.timeouts, firstTokenMs }, (error) => attempt.abort(error));
+    const watchdog = createWatchdog({ ...options.timeouts, ...timeouts }, (error) => attempt.abort(error));
     const onAbort = (): void => attempt.abort(signal.reason);
     signal.addEventListener('abort', onAbort);
     return {
@@ -169,22 +168,33 @@ export const createOpenRouterProvider = (options: OpenRouterOptions): OpenRouter
   ): AsyncGenerator<LlmPart> {
     signal.throwIfAborted();
     const mask = maskFor(request);
+    const { course } = request;
     const call = open(signal, mask, timeouts);
     try {
       const body = JSON.stringify(toChatBody(request, isToOpenRouter));
-      const incoming = await http.post(chatTarget, { headers, body, signal: call.signal });
+      const incoming = await http.post(chatTarget, { headers, body, signal: call.signal, onSent: course?.sent });
       call.watchdog.headersArrived();
-      const toError = (error: unknown): Error =>
-        toProviderError({ status: null, error, headers: null, nowMs: clock.now(), mask });
+      const onAnswered = (): void => course?.answered();
+      const toError = (error: unknown): Error => {
+        onAnswered();
+        return toProviderError({ status: null, error, headers: null, nowMs: clock.now(), mask });
+      };
       const { watchdog } = call;
       const beatOfCall = request.isGathered === true ? beat : null;
-      const reading = openReading(incoming, { signal: call.signal, watchdog, beat: beatOfCall, toError });
+      const reading = openReading(incoming, {
+        signal: call.signal,
+        watchdog,
+        beat: beatOfCall,
+        toError,
+        onAnswered,
+      });
       try {
         while (await reading.ready()) for (const part of reading.take()) yield part;
       } finally {
         reading.stop();
       }
     } catch (error) {
+      if (error instanceof HttpStatusError) course?.answered();
       throw call.explain(error);
     } finally {
       call.close();

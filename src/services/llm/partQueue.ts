@@ -1,4 +1,3 @@
-import { fieldOf, textOf } from './jsonValue.ts';
 import type { LlmPart } from './provider.ts';
 
 /** Parts between the socket that brings them and the consumer that takes them. */
@@ -20,17 +19,13 @@ type Schedule = (wake: () => void) => void;
 
 /** So much text is worth a step of its own, however soon the consumer would be woken. */
 const MAX_GATHERED_CHARS = 16 * 1024;
-/** What a fragment of a tool call weighs besides its arguments: its id, name and braces. */
-const TOOL_CALL_CHARS = 64;
 
-const sizeOf = (part: LlmPart): number => {
-  if (part.type === 'delta' || part.type === 'reasoning') return part.text.length;
-  if (part.type !== 'tool_calls') return 0;
-  return part.calls.reduce<number>(
-    (sum, call) => sum + TOOL_CALL_CHARS + (textOf(fieldOf(fieldOf(call, 'function'), 'arguments'))?.length ?? 0),
-    0,
-  );
-};
+/** Plain text, which is one with its neighbour. */
+const isText = (part: LlmPart): part is Extract<LlmPart, { readonly text: string }> =>
+  part.type === 'delta' || part.type === 'refusal' || (part.type === 'reasoning' && part.details === undefined);
+
+/** Whatever is in it may be long: arguments of a call, a picture. */
+const sizeOf = (part: LlmPart): number => (isText(part) ? part.text.length : JSON.stringify(part).length);
 
 /**
  * Neighbouring pieces of text become one part: what one network read brought, or what piled up while the consumer was
@@ -64,9 +59,8 @@ export const createPartQueue = (schedule: Schedule = (wake) => wake()): PartQueu
   return {
     push: (part) => {
       const last = parts.at(-1);
-      const isText = part.type === 'delta' || part.type === 'reasoning';
       size += sizeOf(part);
-      if (isText && last?.type === part.type)
+      if (last !== undefined && isText(part) && isText(last) && last.type === part.type)
         parts[parts.length - 1] = { type: part.type, text: last.text + part.text };
       else parts.push(part);
       announce();

@@ -8,6 +8,14 @@ export interface LlmMessage {
 /** A message as an OpenAI client sent it, several parts, tool calls and tool results included; it is passed on unread. */
 export type RawMessage = Readonly<Record<string, unknown>> & { readonly role: string };
 
+/** What becomes of a call on its way, for whoever has to guess what it cost; each is told at most once or means no more. */
+export interface CallCourse {
+  /** It goes out over a connection: from here on the endpoint may charge for it. */
+  readonly sent: () => void;
+  /** Its end came, or an error in place of it: what the endpoint has not told by now costs nothing. */
+  readonly answered: () => void;
+}
+
 /** One call to one model. */
 export interface LlmRequest {
   readonly model: string;
@@ -22,23 +30,41 @@ export interface LlmRequest {
   readonly sessionId?: string;
   /** Whether pieces after the first token may come a few at a time when many answers are read (beat.ts). */
   readonly isGathered?: boolean;
+  readonly course?: CallCourse;
 }
 
 /** What one call may differ in from the configured timeouts. */
 export interface StreamTimeouts {
   /** Milliseconds; null: the first token may take as long as the whole answer. Undefined: the configured one. */
   readonly firstTokenMs?: number | null;
+  /** Milliseconds for the whole answer. Undefined: the configured ones. */
+  readonly totalMs?: number;
 }
 
 export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter';
+
+/** What a chunk says besides, as the model sent it, for clients that know what to do with it. */
+export interface ExtraPart {
+  readonly type: 'extra';
+  /** Lists of the delta: pieces of them belong one behind the other. */
+  readonly delta: Readonly<Record<string, readonly unknown[]>>;
+  /** Log probabilities of the tokens that came with it; null: none. */
+  readonly logprobs: Readonly<Record<string, unknown>> | null;
+  /** Whether there is an answer in it, such as a picture, and not only something about one. */
+  readonly hasContent: boolean;
+}
 
 export type LlmPart =
   /** Who answers, as far as the endpoint tells; comes before the first token, and not at all from endpoints that do not tell. */
   | { readonly type: 'origin'; readonly generationId: string | null; readonly provider: string | null }
   | { readonly type: 'delta'; readonly text: string }
-  | { readonly type: 'reasoning'; readonly text: string }
+  /** A refusal in the model's own words (OpenAI's structured outputs), in place of text. */
+  | { readonly type: 'refusal'; readonly text: string }
+  /** A thought; `details` are the pieces of OpenRouter's `reasoning_details` that came with it, or without any text. */
+  | { readonly type: 'reasoning'; readonly text: string; readonly details?: readonly unknown[] }
   /** Fragments of tool calls as the model sent them (`delta.tool_calls`), for a client that asked with `tools`. */
   | { readonly type: 'tool_calls'; readonly calls: readonly unknown[] }
+  | ExtraPart
   | { readonly type: 'usage'; readonly usage: Usage }
   | { readonly type: 'finish'; readonly reason: FinishReason };
 

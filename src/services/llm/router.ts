@@ -5,8 +5,9 @@ import { createChoice, readWanted } from './choice.ts';
 import { createModelPool, type ModelPoolOptions, type RotatedModel } from './modelPool.ts';
 import { providerError } from './providerErrors.ts';
 import type { LlmRouter, ModelState, RoutedPart, RoutedRequest } from './router.types.ts';
-import { createRoute, type RouteTools } from './routing.ts';
+import { createRoute } from './routing.ts';
 import { ROUTER_SETTINGS, type RouterSettings } from './settings.ts';
+import type { RouteTools } from './turns.ts';
 
 export interface RouterOptions extends Omit<AttemptTools, 'metrics'> {
   readonly metrics: AttemptTools['metrics'] & ModelPoolOptions['metrics'];
@@ -27,6 +28,8 @@ export interface RouterOptions extends Omit<AttemptTools, 'metrics'> {
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
+const RESTART: RoutedPart = { type: 'restart' };
+
 const sleepForReal = async (ms: number, signal: AbortSignal): Promise<void> => {
   await delay(Math.ceil(ms), undefined, { signal }).catch(() => undefined);
   signal.throwIfAborted();
@@ -34,7 +37,7 @@ const sleepForReal = async (ms: number, signal: AbortSignal): Promise<void> => {
 
 /**
  * Spreads requests over the models in rotation, and hides the failure of one from the client while nothing of its answer
- * was shown. What is known of the models is modelPool.ts's, which one is asked choice.ts's, what happens after a failure
+ * was shown; of an answer that is shown in one piece, until its end. What is known of the models is modelPool.ts's, which one is asked choice.ts's, what happens after a failure
  * routing.ts's; here their parts become one stream. Why it is so: docs/decisions/2026-11-21-router.md.
  */
 export const createRouter = (options: RouterOptions): LlmRouter => {
@@ -68,6 +71,7 @@ export const createRouter = (options: RouterOptions): LlmRouter => {
           return;
         } catch (error) {
           turn = await route.after(turn, error);
+          if (request.isWhole === true) yield RESTART;
         }
       }
     } finally {
@@ -77,12 +81,13 @@ export const createRouter = (options: RouterOptions): LlmRouter => {
 
   const states = (): readonly ModelState[] => {
     const now = clock.now();
-    const ready = pool.models.filter((model) => pool.isReady(model));
+    const { keyUntil } = pool.cooldowns;
+    const ready = keyUntil > now ? [] : pool.models.filter((model) => pool.isReady(model));
     const next = choice.next(ready);
     const shares = choice.shares(ready);
     return pool.models.map((model) => {
       const { slug, weight, health, counts, offered } = model;
-      const until = pool.returnsAt(model);
+      const until = Math.max(pool.returnsAt(model), keyUntil);
       return {
         id: slug,
         weight,

@@ -11,6 +11,8 @@ export interface AttemptRecord {
   readonly generationId: string | null;
   /** Null: nothing was charged, as far as anybody knows. `estimated` when the endpoint never told. */
   readonly usage: Usage | null;
+  /** Whether it went out and neither its end nor an error came back: what was not told may have been charged. */
+  readonly isCut: boolean;
   /** Milliseconds from the start of the attempt; null: no token came. */
   readonly firstTokenMs: number | null;
   readonly durationMs: number;
@@ -33,6 +35,11 @@ export interface RoutedRequest {
   readonly extra?: Readonly<Record<string, unknown>>;
   /** Whether another model may continue an answer that broke off; undefined: `MID_STREAM_FAILOVER`. */
   readonly continues?: boolean;
+  /**
+   * Whether nobody is shown anything before the end. Then an answer that breaks off is begun anew by another model, after a
+   * `restart` part, within the attempts and the longest time that one answer may take; it is never continued.
+   */
+  readonly isWhole?: boolean;
   /** Whether pieces after the first token may come a few at a time when many answers are read. */
   readonly isGathered?: boolean;
   /** Told once of each attempt, when it has ended, the cancelled ones too; may come after the stream itself has ended. */
@@ -40,11 +47,15 @@ export interface RoutedRequest {
 }
 
 /** What a provider sends, with the model that is asked named before its first part and at every change. */
-export type RoutedPart = LlmPart | { readonly type: 'model'; readonly model: string; readonly reason: string };
+export type RoutedPart =
+  | LlmPart
+  | { readonly type: 'model'; readonly model: string; readonly reason: string }
+  /** All that came before is no part of the answer: text, thoughts, tool calls and usage. Only of a request that `isWhole`. */
+  | { readonly type: 'restart' };
 
 /**
  * `degraded`: asked as before, but less often; `open`: not asked, it failed; `half-open`: one call finds out whether it is
- * well again; `cooling`: not asked, it said so.
+ * well again; `cooling`: not asked, it said so, or this minute's calls of `:free` models are spent.
  */
 export type ModelHealthState = 'healthy' | 'degraded' | 'open' | 'half-open' | 'cooling';
 

@@ -19,6 +19,10 @@ export interface RouterSettings {
   /** Samples that are kept of a model, and how old the newest may be. */
   readonly maxSamples: number;
   readonly sampleTtlMs: number;
+  /** What one answer may take; what begins it anew, because nobody has seen any of it, has what is left of that … */
+  readonly totalMs: number;
+  /** … unless that is less than this. */
+  readonly minAttemptMs: number;
   /** What a whole request may wait for its first token, as a multiple: the last candidate has all that is left of it. */
   readonly firstTokenBudget: number;
   /** After which multiple of silence a model gets no more calls until the silent one is decided: cold, and at least. */
@@ -34,12 +38,13 @@ export interface RouterSettings {
   readonly slowFactor: number;
   readonly breaker: BreakerSettings;
   readonly cooldowns: CooldownSettings;
-  /** When no model is to be had, how long a request waits for the first that comes back. */
+  /** When no model is to be had, how long a request waits for the first that is well again. */
   readonly maxReturnWaitMs: number;
   /** How long a rate limit may last for the only candidate to be asked again by the same request. */
   readonly maxSameModelWaitMs: number;
   readonly concurrency: ConcurrencySettings;
   readonly continuation: ContinuationSettings;
+  readonly freePool: FreePoolSettings;
 }
 
 export interface BreakerSettings {
@@ -75,7 +80,18 @@ export interface ConcurrencySettings {
   /** Calls that may run at a model at once. */
   readonly maxRunning: number;
   readonly maxQueued: number;
+  /** For a place at a model, and where nothing else is to be had, for a call of the free pool. */
   readonly maxWaitMs: number;
+}
+
+export interface FreePoolSettings {
+  /** Calls of all `:free` models together in a minute, as OpenRouter allows an account; 0: as many as there are. */
+  readonly perMinute: number;
+  /**
+   * From a call's start on until another may take its place: a minute, and as long as two calls may differ in how late they
+   * arrive there.
+   */
+  readonly returnMs: number;
 }
 
 export interface ContinuationSettings {
@@ -87,6 +103,8 @@ export interface ContinuationSettings {
 export const ROUTER_SETTINGS: RouterSettings = {
   maxAttempts: 3,
   maxContinuations: 2,
+  totalMs: 600_000,
+  minAttemptMs: 500,
   firstTokenMs: 10_000,
   p95Factor: 3,
   firstTokenFloor: 0.3,
@@ -125,4 +143,5 @@ export const ROUTER_SETTINGS: RouterSettings = {
   maxSameModelWaitMs: 2_000,
   concurrency: { maxRunning: 512, maxQueued: 256, maxWaitMs: 10_000 },
   continuation: { anchorUnits: 40, maxHeldUnits: 240 },
+  freePool: { perMinute: 20, returnMs: 61_000 },
 };

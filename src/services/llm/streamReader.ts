@@ -22,6 +22,8 @@ interface ReadOptions {
   /** By which what follows the first token is handed out; null: each piece as it comes. */
   readonly beat: Beat | null;
   readonly toError: (error: unknown) => Error;
+  /** The answer has come to its end; not called for one that was cut. */
+  readonly onAnswered: () => void;
 }
 
 /** An endpoint that does not stream answers with one JSON document, and OpenRouter may with a 200 that is an error. */
@@ -45,6 +47,11 @@ const createParser = (body: IncomingMessage, options: SseParserOptions): SsePars
 
 /** A proxy's page instead of an answer. Other types are read as events: not every endpoint names them well. */
 const isPage = (body: IncomingMessage): boolean => /^text\/html/i.test(body.headers['content-type'] ?? '');
+
+const pageError = (onAnswered: () => void): Error => {
+  onAnswered();
+  return providerError('invalid', { cause: new Error('an HTML page') });
+};
 
 /** Lets the end of the body pass, so that the connection is free again; a body without an end loses its connection. */
 const drain = (body: IncomingMessage): void => {
@@ -79,7 +86,10 @@ export interface Reading {
  * Reads the body of a 2xx response to a streamed `chat/completions` request. Not a generator of its own: its caller is
  * one, and each costs every token several turns of the microtask queue.
  */
-export const openReading = (body: IncomingMessage, { signal, watchdog, beat, toError }: ReadOptions): Reading => {
+export const openReading = (
+  body: IncomingMessage,
+  { signal, watchdog, beat, toError, onAnswered }: ReadOptions,
+): Reading => {
   let hasToken = false;
   let isGathering = false;
   const leaveBeat = beat?.enter();
@@ -112,6 +122,7 @@ export const openReading = (body: IncomingMessage, { signal, watchdog, beat, toE
   };
   const finish = (): void => {
     if (queue.isClosed) return;
+    onAnswered();
     try {
       answer.end();
       queue.close();
@@ -152,7 +163,7 @@ export const openReading = (body: IncomingMessage, { signal, watchdog, beat, toE
 
   body.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken);
   signal.addEventListener('abort', onAbort);
-  if (isPage(body)) fail(providerError('invalid', { cause: new Error('an HTML page') }));
+  if (isPage(body)) fail(pageError(onAnswered));
   if (signal.aborted) onAbort();
   else if (body.destroyed) onBroken();
 

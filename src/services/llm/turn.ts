@@ -2,7 +2,7 @@ import { createAttempt, type Attempt, type AttemptTools } from './attempt.ts';
 import { continuationMessages, createSeam, type Seam } from './continuation.ts';
 import type { CallRole, ModelPool, PooledModel } from './modelPool.ts';
 import { fitWindow } from './modelWindow.ts';
-import { ProviderError, type LlmPart, type LlmRequest } from './provider.ts';
+import { ProviderError, type LlmPart, type LlmRequest, type StreamTimeouts } from './provider.ts';
 import type { RoutedPart, RoutedRequest } from './router.types.ts';
 import type { RouterSettings } from './settings.ts';
 
@@ -18,8 +18,8 @@ export interface TurnPlan extends CallRole {
   readonly model: PooledModel;
   readonly number: number;
   readonly chosenBy: string;
-  /** Milliseconds. */
-  readonly firstTokenMs: number;
+  /** Its own waits, in milliseconds. */
+  readonly timeouts: StreamTimeouts;
   /** What clients have of the answer, for a turn that goes on with it; else null. */
   readonly partial: string | null;
   /** Whether it may have to end before its request does. */
@@ -52,7 +52,7 @@ export interface Turn {
   readonly plan: TurnPlan;
   /** Told before the model is asked; one that goes on with an answer is told when it does. */
   readonly announcement: RoutedPart | null;
-  /** Whether a client may have seen anything of this call. */
+  /** Whether anything of this call was passed on that a client may have seen, unless the request `isWhole`. */
   readonly hasShown: boolean;
   /** Waits for a place and asks. @throws ProviderError `unavailable` when there is none in time */
   ask(): Promise<AsyncIterable<LlmPart>>;
@@ -85,6 +85,11 @@ const toLlmRequest = (tools: TurnTools, request: RoutedRequest, plan: TurnPlan):
   };
 };
 
+/** Whoever goes on with an answer sends its text before these. */
+const ENDS_SEAM: ReadonlySet<LlmPart['type']> = new Set(['finish', 'tool_calls', 'refusal']);
+/** Not shown of what only repeats the end of the answer. */
+const ABOUT_REPEATED: ReadonlySet<LlmPart['type']> = new Set(['reasoning', 'extra']);
+
 /** Lets out what is new in a continued answer, after the word that another model writes on. */
 const createSeamPass = (attempt: Attempt, seam: Seam, announcement: RoutedPart) => {
   const acceptText = (text: string): readonly RoutedPart[] => {
@@ -96,10 +101,10 @@ const createSeamPass = (attempt: Attempt, seam: Seam, announcement: RoutedPart) 
   };
 
   return (part: LlmPart): readonly RoutedPart[] => {
-    if (!seam.isMatched && (part.type === 'finish' || part.type === 'tool_calls')) throw new SeamMismatch();
+    if (!seam.isMatched && ENDS_SEAM.has(part.type)) throw new SeamMismatch();
     return attempt.pass(part).flatMap((passed): readonly RoutedPart[] => {
       if (passed.type === 'delta') return acceptText(passed.text);
-      return passed.type === 'reasoning' && !seam.isMatched ? [] : [passed];
+      return seam.isMatched || !ABOUT_REPEATED.has(passed.type) ? [passed] : [];
     });
   };
 };
@@ -139,7 +144,7 @@ export const createTurn = (tools: TurnTools, asked: TurnAsked, plan: TurnPlan): 
     },
     ask: async () => {
       leave = await model.gate.enter(signal);
-      return attempt.answer(signal, { firstTokenMs: plan.firstTokenMs });
+      return attempt.answer(signal, plan.timeouts);
     },
     pass: seam ? createSeamPass(attempt, seam, announcement) : attempt.pass,
     cancel: (reason) => controller?.abort(new TurnCancelled(reason)),

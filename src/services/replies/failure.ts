@@ -5,7 +5,7 @@ import { ProviderError, type ProviderErrorKind } from '../llm/provider.ts';
 import { ReplyStopped, type StopReason } from './liveReply.ts';
 
 const CODE_OF_KIND: Readonly<Record<ProviderErrorKind, ErrorCode>> = {
-  rejected: 'LLM_FAILED',
+  rejected: 'MODEL_REFUSED',
   context_too_long: 'CONTEXT_TOO_LONG',
   account: 'LLM_UNAVAILABLE',
   rate_limited: 'LLM_UNAVAILABLE',

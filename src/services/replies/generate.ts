@@ -1,8 +1,9 @@
+import { AppError } from '../../lib/errors.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Metrics } from '../../lib/metrics.ts';
 import { preview } from '../../lib/text.ts';
-import type { Chat, Message, Usage } from '../../models/entities.ts';
+import type { Chat, Message } from '../../models/entities.ts';
 import type { Stores } from '../../models/stores.ts';
 import type { ContextService } from '../context/index.ts';
 import type { LlmMessage } from '../llm/provider.ts';
@@ -12,7 +13,7 @@ import { ReplyStopped, type LiveReply } from './liveReply.ts';
 import type { ReplyLog } from './replyLog.ts';
 import { createSettle } from './settle.ts';
 import { segmentsOf, withWriter, type Writer } from './writers.ts';
-import { addUsage, unitsOf, type BookedAnswer, type UsageService } from '../usage/index.ts';
+import { createAnswerUsage, unitsOf, type AnswerUsage, type BookedAnswer, type UsageService } from '../usage/index.ts';
 
 /** UTF-16 units that a reply may have; a model that does not stop is stopped there. */
 const MAX_REPLY_UNITS = 1024 * 1024;
@@ -35,7 +36,8 @@ interface Progress {
   model: string | null;
   /** Who wrote from where on, in order; the last one may not have written anything. */
   writers: readonly Writer[];
-  usage: Usage | null;
+  /** Of nothing until it is known what the models are sent. */
+  usage: AnswerUsage;
   finishReason: string | null;
   firstTokenAt: number | null;
 }
@@ -66,6 +68,12 @@ const booked = (reply: LiveReply, window: readonly LlmMessage[]): BookedAnswer =
   answerUnits: () => reply.fullText().length,
 });
 
+/** Pictures alone, say, are no answer here, and no fault of the model; any other reason to end tells why there is no text. */
+const checkText = ({ finishReason }: Progress, text: string): void => {
+  if (finishReason !== 'stop' || text.trim() !== '') return;
+  throw new AppError('LLM_FAILED', { detail: 'The model answered, but not with text' });
+};
+
 export const createGenerate = (options: GenerateOptions): Generate => {
   const { context, router, usage, replyLog, nodeId, clock, metrics } = options;
   const { messages } = options.stores;
@@ -82,6 +90,7 @@ export const createGenerate = (options: GenerateOptions): Generate => {
   };
 
   const onPart = (reply: LiveReply, progress: Progress, part: RoutedPart): void => {
+    progress.usage.add(part);
     switch (part.type) {
       case 'model':
         progress.model = part.model;
@@ -93,20 +102,19 @@ export const createGenerate = (options: GenerateOptions): Generate => {
         reply.setModel(part.model, part.reason);
         break;
       case 'delta':
+      case 'refusal':
         onText(reply, progress, part.text);
         break;
       case 'reasoning':
-        reply.reasoning(part.text);
-        break;
-      case 'usage':
-        progress.usage = addUsage(progress.usage, part.usage);
+        if (part.text !== '') reply.reasoning(part.text);
         break;
       case 'finish':
         progress.finishReason = part.reason;
         break;
-      case 'origin':
-      case 'tool_calls':
-        // The first is for the books, which the router tells; nobody asks with tools here.
+      case 'usage':
+      default:
+        // `origin`, `tool_calls`, `extra`, `restart`. The first is added up above, the second is for the books, which the router tells; nobody asks with tools here, or for
+        // pictures, or for a whole answer: what comes is shown as it comes, whichever door asked.
         break;
     }
   };
@@ -128,6 +136,7 @@ export const createGenerate = (options: GenerateOptions): Generate => {
   ): Promise<void> => {
     const window = await context.build(chat, question);
     reply.signal.throwIfAborted();
+    progress.usage = createAnswerUsage(unitsOf(window));
     const parts = router.stream(
       {
         model,
@@ -148,12 +157,19 @@ export const createGenerate = (options: GenerateOptions): Generate => {
         break;
       }
     }
+    checkText(progress, reply.fullText());
   };
 
   return async (turn) => {
     const { reply } = turn;
     const startedAt = clock.now();
-    const progress: Progress = { model: null, writers: [], usage: null, finishReason: null, firstTokenAt: null };
+    const progress: Progress = {
+      model: null,
+      writers: [],
+      usage: createAnswerUsage(0),
+      finishReason: null,
+      firstTokenAt: null,
+    };
     let ending: ReturnType<typeof endingOf> = { status: 'complete', error: null };
     try {
       await stream(turn, progress);
@@ -173,7 +189,7 @@ export const createGenerate = (options: GenerateOptions): Generate => {
       content,
       model: progress.model ?? reply.current().model,
       finishReason: progress.finishReason,
-      usage: progress.usage,
+      usage: progress.usage.sum,
       latencyMs: {
         firstToken: progress.firstTokenAt === null ? null : progress.firstTokenAt - startedAt,
         total: now - startedAt,

@@ -122,21 +122,25 @@ export const createRepliesService = (options: RepliesOptions): RepliesService =>
   const takeOver = createTakeOver({ stores, start, live: (messageId) => live.get(messageId), clock, logger });
   const reaper = createReaper({ stores, events, start, isLive: (messageId) => live.has(messageId), clock, logger });
 
+  /** Without those that wait: they stay queued in the store, and the next process starts them. */
+  const running = (): LiveReply[] => [...live.values()].filter((reply) => reply.current().status !== 'queued');
+
   const renewLeases = async (): Promise<void> => {
-    const ids = [...live.keys()];
-    if (ids.length === 0) return;
+    // Those that hold one now: the answer knows nothing of a reply whose turn comes while the store looks.
+    const holders = running();
+    if (holders.length === 0) return;
+    const ids = holders.map(({ messageId }) => messageId);
     const held = new Set(await stores.messages.renewLeases(nodeId, ids, lease().until));
-    for (const id of ids)
-      if (!held.has(id) && live.get(id)?.current().status !== 'queued') live.get(id)?.stop('lease-lost');
+    for (const reply of holders) {
+      const { messageId } = reply;
+      if (!held.has(messageId) && live.get(messageId) === reply) reply.stop('lease-lost');
+    }
   };
 
   const renewal = setInterval(() => {
     renewLeases().catch((error: unknown) => log.warn('leases could not be renewed', { err: error }));
   }, LEASE_RENEW_MS);
   renewal.unref();
-
-  /** Without those that wait: they stay queued in the store, and the next process starts them. */
-  const running = (): LiveReply[] => [...live.values()].filter((reply) => reply.current().status !== 'queued');
 
   const stopAll = async (replies: readonly LiveReply[], reason: StopReason): Promise<void> => {
     for (const reply of replies) reply.stop(reason);

@@ -1,6 +1,6 @@
 import type { Logger } from '../../lib/logger.ts';
 import type { UsageRecord } from '../../models/entities.ts';
-import type { UsageBatch, UsageStore } from '../../models/stores.ts';
+import type { ReservationKey, UsageBatch, UsageStore } from '../../models/stores.ts';
 
 /** Milliseconds between two writes: what a killed process takes along at most. */
 const TICK_MS = 250;
@@ -10,19 +10,21 @@ const MAX_BATCH = 500;
 /** Records that wait while the database is away, some 50 MB; what comes then is lost, and said so. */
 const MAX_WAITING = 100_000;
 
-type Released = UsageBatch['released'][number];
-
 export interface BooksOptions {
   readonly store: Pick<UsageStore, 'appendUsage'>;
   readonly nodeId: string;
+  /** Told of each batch that is written. */
+  readonly written: (batch: UsageBatch) => void;
   readonly logger: Logger;
 }
 
 /** Writes down what calls cost, off the path of any answer: all of the node's in one write per tick. */
 export interface Books {
   add(record: UsageRecord): void;
+  /** Frees the place of an answer that has ended, and nothing else that it reserved. */
+  end(ended: ReservationKey): void;
   /** Ends a reservation, in the same write as what was added before. */
-  release(released: Released): void;
+  release(released: ReservationKey): void;
   /** Drops what is not written of an owner. */
   drop(ownerId: string): void;
   /** Resolves when everything that was added before is written, or could not be at the first try. */
@@ -31,10 +33,11 @@ export interface Books {
   close(): Promise<void>;
 }
 
-export const createBooks = ({ store, nodeId, logger }: BooksOptions): Books => {
+export const createBooks = ({ store, nodeId, written, logger }: BooksOptions): Books => {
   const log = logger.child('usage');
   let records: UsageRecord[] = [];
-  let released: Released[] = [];
+  let ended: ReservationKey[] = [];
+  let released: ReservationKey[] = [];
   let number = 0;
   let lost = 0;
   /** What could not be written: the same batch again, so that nothing is counted twice. */
@@ -43,11 +46,14 @@ export const createBooks = ({ store, nodeId, logger }: BooksOptions): Books => {
   let timer: NodeJS.Timeout | null = null;
   let isClosed = false;
 
+  const isEmpty = (): boolean => records.length + ended.length + released.length === 0;
+
   const nextBatch = (): UsageBatch | null => {
     if (unwritten) return unwritten;
-    if (records.length + released.length === 0) return null;
-    const batch = { nodeId, number: (number += 1), records: records.slice(0, MAX_BATCH), released };
+    if (isEmpty()) return null;
+    const batch = { nodeId, number: (number += 1), records: records.slice(0, MAX_BATCH), ended, released };
     records = records.slice(MAX_BATCH);
+    ended = [];
     // A reservation ends with the last of the records that were there before it.
     if (records.length > 0) return { ...batch, released: [] };
     released = [];
@@ -59,6 +65,7 @@ export const createBooks = ({ store, nodeId, logger }: BooksOptions): Books => {
       unwritten = batch;
       await store.appendUsage(batch);
       unwritten = null;
+      written(batch);
     }
   };
 
@@ -70,7 +77,7 @@ export const createBooks = ({ store, nodeId, logger }: BooksOptions): Books => {
     }
   };
 
-  const isIdle = (): boolean => unwritten === null && records.length + released.length === 0;
+  const isIdle = (): boolean => unwritten === null && isEmpty();
 
   const flush = async (): Promise<void> => {
     // Who comes while a batch is written waits for it, and then for its own.
@@ -91,21 +98,30 @@ export const createBooks = ({ store, nodeId, logger }: BooksOptions): Books => {
     timer.unref();
   };
 
-  const take = (put: () => void): void => {
+  const add = (record: UsageRecord): void => {
     if (records.length >= MAX_WAITING) {
       lost += 1;
       if (lost === 1 || lost % 1000 === 0) log.error('the books lose records: the database is away', { lost });
       return;
     }
-    put();
+    records.push(record);
     schedule(TICK_MS);
   };
 
   return {
-    add: (record) => take(() => records.push(record)),
-    release: (item) => take(() => released.push(item)),
+    add,
+    // Never lost: there are only as many as answers were let in while the database was there.
+    end: (item) => {
+      ended.push(item);
+      schedule(TICK_MS);
+    },
+    release: (item) => {
+      released.push(item);
+      schedule(TICK_MS);
+    },
     drop: (ownerId) => {
       records = records.filter((record) => record.ownerId !== ownerId);
+      ended = ended.filter((item) => item.ownerId !== ownerId);
       released = released.filter((item) => item.ownerId !== ownerId);
     },
     flush,

@@ -26,14 +26,19 @@ export const unitsOf = (messages: readonly (LlmMessage | RawMessage)[]): number 
  */
 export const isUnknown = ({ usage }: AttemptRecord): boolean => usage?.estimated ?? usage === null;
 
-/**
- * What a call cost whose books cannot be had: the router's guess, or one by the length of the texts. Nothing, if no token
- * came: then nothing is charged (openrouter.ai/docs, "Zero completion insurance").
- */
-export const guessUsage = ({ usage, firstTokenMs }: AttemptRecord, units: TextUnits): Usage | null => {
-  if (usage) return usage;
-  if (firstTokenMs === null) return null;
+export const guessByLength = (units: TextUnits): Usage => {
   const promptTokens = tokensOf(units.prompt);
   const completionTokens = tokensOf(units.answer);
   return { promptTokens, completionTokens, totalTokens: promptTokens + completionTokens, estimated: true };
+};
+
+/**
+ * What a call cost whose books cannot be had: the router's guess, or one by the length of the texts; what was sent alone, if no
+ * token came of a call that was cut, since tokens may have been on their way. Nothing, if a call ended without a token: then
+ * nothing is charged (openrouter.ai/docs, "Zero completion insurance"); nor if it never went out.
+ */
+export const guessUsage = ({ usage, firstTokenMs, isCut }: AttemptRecord, units: TextUnits): Usage | null => {
+  if (usage) return usage;
+  if (firstTokenMs === null) return isCut ? guessByLength({ ...units, answer: 0 }) : null;
+  return guessByLength(units);
 };

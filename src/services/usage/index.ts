@@ -15,7 +15,7 @@ import { createReservations } from './reservations.ts';
 import { createSummary } from './summary.ts';
 import type { UsageService } from './usage.types.ts';
 
-export { addUsage } from './addUsage.ts';
+export { createAnswerUsage, type AnswerUsage } from './answerUsage.ts';
 export { unitsOf } from './guess.ts';
 export { MAX_USAGE_DAYS } from './range.ts';
 export type { BookedAnswer, CompletionNeeds, OpenCompletion, UsageService, UsageSummary } from './usage.types.ts';
@@ -41,7 +41,11 @@ const MAX_GONE = 10_000;
 export const createUsageService = (options: UsageOptions): UsageService => {
   const { stores, limits, clock, lookupDelaysMs } = options;
   const store = stores.usage;
-  const books = createBooks({ ...options, store });
+  const books = createBooks({
+    ...options,
+    store,
+    written: (batch) => reservations.told([...batch.ended, ...batch.released]),
+  });
   const gone = new LRUCache<string, true>({ max: MAX_GONE });
   const lookup = createLookup({ ...options, ...(lookupDelaysMs ? { delaysMs: lookupDelaysMs } : {}) });
   const reservations = createReservations({ ...options, store, books });
@@ -61,18 +65,18 @@ export const createUsageService = (options: UsageOptions): UsageService => {
     } catch (error) {
       throw error instanceof QuotaError ? refusal(error) : error;
     }
-    reservations.hold(ownerId, id);
+    reservations.hold({ ownerId, id }, reservation);
   };
 
   return {
-    reservation: (units) => reservations.make(units, null),
+    reservation: (ownerId, units) => reservations.make(ownerId, units, null),
     refusal,
-    hold: (ownerId, id) => reservations.hold(ownerId, id),
-    release: (ownerId, id) => reservations.release(ownerId, id),
+    hold: (key, taken) => reservations.hold(key, taken),
+    release: (id) => reservations.release(id),
     recorder,
     openCompletion: async ({ ownerId, userId }, { promptUnits, maxTokens }) => {
       const id = newId();
-      const reservation = reservations.make(promptUnits, maxTokens);
+      const reservation = reservations.make(ownerId, promptUnits, maxTokens);
       if (reservation) await reserve(ownerId, id, reservation);
       let units = 0;
       const answer = { kind: 'completion', ownerId, createdBy: userId, id, chatId: null, messageId: null } as const;
@@ -81,12 +85,13 @@ export const createUsageService = (options: UsageOptions): UsageService => {
         answered: (text) => {
           units += text.length;
         },
-        close: () => reservations.release(ownerId, id),
+        close: () => reservations.release(id),
       };
     },
     ...createSummary({ store, limits, clock, flush: () => books.flush() }),
     forgetOwner: async (ownerId) => {
       gone.set(ownerId, true);
+      reservations.forgetOwner(ownerId);
       books.drop(ownerId);
       await books.flush();
     },

@@ -84,7 +84,8 @@ export const createRecorder = (options: RecorderOptions) => {
     const guess = (attempt: AttemptRecord): Usage | null => {
       const units = answer.answerUnits();
       const guessed = guessUsage(attempt, { prompt: answer.promptUnits, answer: units - unitsBefore });
-      unitsBefore = units;
+      // What has been written by now is another call's that runs beside one without a token.
+      if (attempt.firstTokenMs !== null) unitsBefore = units;
       return guessed;
     };
 

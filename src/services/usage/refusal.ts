@@ -26,7 +26,8 @@ export const createRefusal =
   ({ quota, isUsedUp }: QuotaError): AppError => {
     metrics.limitHit(quota);
     const now = clock.now();
-    const why = isUsedUp ? 'is used up until midnight UTC' : 'is taken by replies that are still running';
+    const held = quota === 'concurrentReplies' ? 'are still running' : 'run, or are not in the books yet';
+    const why = isUsedUp ? 'is used up until midnight UTC' : `is taken by replies that ${held}`;
     return new AppError('QUOTA_EXCEEDED', {
       detail: `The quota of ${WHAT[quota](limits[quota])} ${why}`,
       retryAfterMs: isUsedUp ? nextMidnight(now) - now : SOON_MS,

@@ -1,6 +1,6 @@
 import type { QuotaError } from '../../models/errors.ts';
 import type { UsageDay, UsageRecord, UsageSums } from '../../models/entities.ts';
-import type { QuotaLimits, Reservation } from '../../models/stores.ts';
+import type { QuotaLimits, Reservation, ReservationKey } from '../../models/stores.ts';
 import type { AppError } from '../../lib/errors.ts';
 import type { Page } from '../../schemas/common.ts';
 import type { Actor } from '../auth/actor.ts';
@@ -26,7 +26,7 @@ export interface OpenCompletion {
   readonly onAttempt: (record: AttemptRecord) => void;
   /** Tells of text that a model answered; only for a guess where the endpoint tells no tokens. */
   answered(text: string): void;
-  /** The answer has ended, whatever its end: what it reserved comes free once its calls are in the books. Do it in a `finally`. */
+  /** The answer has ended, whatever its end: its place is free at once, what else it reserved once its calls are in the books. Do it in a `finally`. */
   close(): void;
 }
 
@@ -72,16 +72,16 @@ export interface UsageSummary {
 /** The books of what models cost, and the quotas that hang on them. */
 export interface UsageService {
   /**
-   * What a turn of so many UTF-16 units of text has to reserve; null where no quota is set. The store takes it with the turn
+   * What a turn of an owner, of so many UTF-16 units of text, has to reserve; null where no quota is set. The store takes it with the turn
    * (`NewTurn.reservation`), so that a refused send stores nothing and a known one is recognised first.
    */
-  reservation(units: number): Reservation | null;
+  reservation(ownerId: string, units: number): Reservation | null;
   /** A refusal of the store as clients are told it: `QUOTA_EXCEEDED`, with which quota it was and when to come back. */
   refusal(error: QuotaError): AppError;
-  /** A turn was stored with a reservation: it is kept alive from now on until `release`. */
-  hold(ownerId: string, id: string): void;
-  /** The answer has ended: its reservation comes free when its calls are in the books. */
-  release(ownerId: string, id: string): void;
+  /** A turn was stored with this reservation: it is kept alive from now on until `release`. */
+  hold(key: ReservationKey, taken: Reservation): void;
+  /** The answer has ended: its place is free at once, what else it reserved when its calls are in the books. */
+  release(id: string): void;
   /** Where the router tells of the calls for an answer (`RoutedRequest.onAttempt`). Never throws, waits for nothing. */
   recorder(answer: BookedAnswer): (record: AttemptRecord) => void;
   /**

@@ -115,7 +115,7 @@ export const accountStoreContract = (open: () => Promise<Stores>): void => {
       newRecord(newId(), { ...day('1991-02-03'), model: 'maker/other', totalTokens: 2, costMicroUsd: 8 }),
       newRecord(newId(), day('1991-02-04')),
     ];
-    await stores.usage.appendUsage({ records, released: [], nodeId: 'node-1', number: 1 });
+    await stores.usage.appendUsage({ records, ended: [], released: [], nodeId: 'node-1', number: 1 });
     expect(await stores.usage.findUsageOfDay('1991-02-03')).toEqual({ tokens: 20, costMicroUsd: 50 });
     expect(await stores.usage.findUsageOfDay('1991-02-05')).toEqual({ tokens: 0, costMicroUsd: 0 });
   });

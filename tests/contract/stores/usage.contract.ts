@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { newId } from '../../../src/lib/ids.ts';
 import type { UsageRecord } from '../../../src/models/entities.ts';
-import type { NewTurn, Stores, UsageBatch } from '../../../src/models/stores.ts';
+import type { NewTurn, Reservation, Stores, UsageBatch } from '../../../src/models/stores.ts';
 import { at, firstTurn, newTurn, newUser, replyEnd, times, UGLY_TEXT } from './rows.ts';
 import { newRecord, reservation } from './usageRows.ts';
 
@@ -20,8 +20,8 @@ export const usageStoreContract = (open: () => Promise<Stores>): void => {
   });
   afterAll(() => stores.close());
 
-  const append = (records: readonly UsageRecord[], released: UsageBatch['released'] = []): Promise<void> =>
-    stores.usage.appendUsage({ nodeId: NODE, number: (batches += 1), records, released });
+  const append = (records: readonly UsageRecord[], over: Partial<UsageBatch> = {}): Promise<void> =>
+    stores.usage.appendUsage({ nodeId: NODE, number: (batches += 1), records, ended: [], released: [], ...over });
   const list = (ownerId: string) => stores.usage.listUsage(ownerId, everything);
   const days = (ownerId: string) => stores.usage.listUsageDays(ownerId, '1990-01-01', '2099-01-01');
 
@@ -78,7 +78,7 @@ export const usageStoreContract = (open: () => Promise<Stores>): void => {
 
     test('a batch, written again and again, also at once, counts once', async () => {
       const ownerId = newId();
-      const batch = { nodeId: NODE, number: (batches += 1), records: [newRecord(ownerId)], released: [] };
+      const batch = { nodeId: NODE, number: (batches += 1), records: [newRecord(ownerId)], ended: [], released: [] };
       await Promise.all(times(5, () => stores.usage.appendUsage(batch)));
       await stores.usage.appendUsage(batch);
       expect(await list(ownerId)).toEqual(batch.records);
@@ -89,7 +89,13 @@ export const usageStoreContract = (open: () => Promise<Stores>): void => {
       const ownerId = newId();
       const node = (name: string) => async () => {
         for (let number = 1; number <= 5; number += 1) {
-          await stores.usage.appendUsage({ nodeId: name, number, records: [newRecord(ownerId)], released: [] });
+          await stores.usage.appendUsage({
+            nodeId: name,
+            number,
+            records: [newRecord(ownerId)],
+            ended: [],
+            released: [],
+          });
         }
       };
       await Promise.all(times(4, (i) => node(`many-${String(i)}`)()));
@@ -169,13 +175,11 @@ export const usageStoreContract = (open: () => Promise<Stores>): void => {
       const id = newId();
       await stores.usage.reserve(ownerId, id, reservation(limits), at(0));
       await expect(stores.usage.reserve(ownerId, newId(), reservation(limits), at(0))).rejects.toThrow(/quota/);
-      await append(
-        [newRecord(ownerId)],
-        [
-          { ownerId, id },
-          { ownerId, id: newId() },
-        ],
-      );
+      const released = [
+        { ownerId, id },
+        { ownerId, id: newId() },
+      ];
+      await append([newRecord(ownerId)], { released });
       expect(await stores.usage.findQuotaUse(ownerId, at(0))).toMatchObject({ tokens: 18, reservedTokens: 0 });
       await stores.usage.reserve(ownerId, newId(), reservation(limits), at(0));
     });
@@ -250,8 +254,54 @@ export const usageStoreContract = (open: () => Promise<Stores>): void => {
       await send(firstTurn(ownerId, { at: at(0) }));
       await expect(send(firstTurn(ownerId, { at: at(0) }))).rejects.toMatchObject(refused);
       await expect(stores.usage.reserve(ownerId, newId(), two(), at(0))).rejects.toMatchObject(refused);
-      await append([], [{ ownerId, id }]);
+      await append([], { released: [{ ownerId, id }] });
       await stores.usage.reserve(ownerId, newId(), two(), at(0));
+    });
+
+    describe('of stateless completions that have ended, before their books are written,', () => {
+      const one = (changes: Partial<Reservation> = {}) =>
+        reservation({ concurrentReplies: 1, tokensPerDay: 1000 }, changes);
+      const use = (ownerId: string) => stores.usage.findQuotaUse(ownerId, at(0));
+      /** An owner with a completion that runs. */
+      const withOne = async (): Promise<{ ownerId: string; id: string }> => {
+        const key = { ownerId: newId(), id: newId() };
+        await stores.usage.reserve(key.ownerId, key.id, one(), at(0));
+        await expect(stores.usage.reserve(key.ownerId, newId(), one(), at(0))).rejects.toMatchObject(refused);
+        return key;
+      };
+
+      test('the next reserve that names it, takes its place and leaves it the rest', async () => {
+        const { ownerId, id } = await withOne();
+        await stores.usage.reserve(ownerId, newId(), one({ ended: [id, newId()] }), at(0));
+        expect(await use(ownerId)).toMatchObject({ concurrentReplies: 1, reservedTokens: 200 });
+        await expect(stores.usage.reserve(ownerId, newId(), one({ ended: [id] }), at(0))).rejects.toMatchObject(
+          refused,
+        );
+      });
+
+      test('the next turn that names it, takes its place', async () => {
+        const { ownerId, id } = await withOne();
+        const turn = firstTurn(ownerId, { at: at(0) });
+        await expect(stores.messages.appendTurn({ ...turn, reservation: one() })).rejects.toMatchObject(refused);
+        await stores.messages.appendTurn({ ...turn, reservation: one({ ended: [id] }) });
+        expect(await use(ownerId)).toMatchObject({ concurrentReplies: 1, reservedTokens: 200 });
+      });
+
+      test('a batch that ends it, frees its place for whoever comes, and a later one the rest', async () => {
+        const key = await withOne();
+        await append([newRecord(newId())], { ended: [key, { ...key, id: newId() }] });
+        expect(await use(key.ownerId)).toMatchObject({ concurrentReplies: 0, reservedTokens: 100 });
+        await stores.usage.reserve(key.ownerId, newId(), one(), at(0));
+        await append([], { ended: [key], released: [key] });
+        expect(await use(key.ownerId)).toMatchObject({ concurrentReplies: 1, reservedTokens: 100 });
+      });
+
+      test('the daily quota, with what it reserved, refuses all the same', async () => {
+        const { ownerId, id } = await withOne();
+        const small = reservation({ concurrentReplies: 1, tokensPerDay: 100 }, { ended: [id] });
+        const outcome = stores.usage.reserve(ownerId, newId(), small, at(0));
+        await expect(outcome).rejects.toMatchObject({ quota: 'tokensPerDay', isUsedUp: false });
+      });
     });
   });
 };

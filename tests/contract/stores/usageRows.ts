@@ -40,5 +40,6 @@ export const reservation = (limits: Partial<QuotaLimits>, changes: Partial<Reser
   tokens: 100,
   costMicroUsd: 100,
   limits: { ...NO_LIMITS, ...limits },
+  ended: [],
   ...changes,
 });

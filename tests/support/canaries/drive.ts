@@ -3,6 +3,9 @@ import { io } from 'socket.io-client';
 import type { DeclaredRoute } from '../../../src/middleware/routeTable.ts';
 import type { CanaryName, Canaries } from './plant.ts';
 
+/** For an ack of an event, on a busy machine. */
+const ANSWER_MS = 60_000;
+
 /** An answer as it left the server: what may be searched of it. */
 export interface Seen {
   readonly source: string;
@@ -134,7 +137,7 @@ export const driveSockets = async (
   const every = Object.values(canaries).join(' ');
   for (const event of [...events, 'no:such:event']) {
     for (const payload of [fieldsOf(canaries), every, [every], { token: canaries.JWT, content: every.repeat(60) }]) {
-      const answer: unknown = await socket.timeout(5_000).emitWithAck(event, payload);
+      const answer: unknown = await socket.timeout(ANSWER_MS).emitWithAck(event, payload);
       look({ source: `the event ${event}`, status: 400, text: JSON.stringify(answer) });
     }
   }

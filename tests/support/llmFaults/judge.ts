@@ -3,11 +3,11 @@ import type { DoorName, Seen } from './doors.ts';
 import { HEALTHY_TEXT, type Expected } from './rows.ts';
 
 const isOpenAi = (door: DoorName): boolean => door.startsWith('v1');
-/** Nothing of an answer reaches these clients before its end. */
-const isWhole = (door: DoorName): boolean => door === 'v1-plain' || door === 'json';
+/** Nothing of an answer reaches anybody before its end, so that another model may begin it anew. */
+const isUnseen = (door: DoorName): boolean => door === 'v1-plain';
 
 const CODES = {
-  caller: { native: 'LLM_FAILED', openAi: 'model_refused' },
+  caller: { native: 'MODEL_REFUSED', openAi: 'model_refused' },
   context: { native: 'CONTEXT_TOO_LONG', openAi: 'context_length_exceeded' },
   account: { native: 'LLM_UNAVAILABLE', openAi: 'overloaded' },
 } as const;
@@ -47,7 +47,7 @@ const wrongInStore = (stored: Cell['stored'], text: string, isTorn: boolean): st
 
 /** An honest failure, with what came before it; the client that gets all in one piece gets the failure alone. */
 const partial = ({ seen, door, calls, stored }: Cell, text: string, isTorn: boolean): string[] => {
-  const wanted = isWhole(door) ? '' : text;
+  const wanted = door === 'json' ? '' : text;
   return [
     ...check('state', seen.state, wanted === '' ? 'refused' : 'failed'),
     ...(isKept(seen.text, wanted, isTorn) ? [] : check('partial', seen.text, wanted)),
@@ -73,7 +73,7 @@ const judge = (cell: Cell, expected: Expected): string[] => {
     case 'refused':
       return refused(cell, expected.by);
     case 'partial':
-      return partial(cell, expected.text, expected.isTorn);
+      return isUnseen(cell.door) ? failedOver(cell) : partial(cell, expected.text, expected.isTorn);
     case 'closed':
       return cell.seen.state === 'complete'
         ? failedOver(cell)

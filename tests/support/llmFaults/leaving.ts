@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { SimulatedAttempt } from '../../../src/services/llm/simulator/index.ts';
 import { ask, nextEvent } from '../events.ts';
+import { waitFor } from '../waitFor.ts';
 import { startWorld, type TestUser, type World } from '../world.ts';
 import { QUESTION } from './rows.ts';
 
@@ -10,6 +11,7 @@ export const WAYS = [
   'v1 stream, before the first token',
   'v1 stream, before the headers',
   'v1 plain',
+  'v1 plain, between two tokens',
   'REST stop, between two tokens',
   'REST stop, before the first token',
   'chat:stop, between two tokens',
@@ -29,16 +31,27 @@ const modeOf = (way: Way): string => {
   return way.includes('headers') ? 'stall-headers' : 'stall-first-token';
 };
 
-/** Resolves when the simulator has written the first words; the answer is a stall from then on. */
-const readFirst = async (response: Response): Promise<void> => {
-  await response.body?.getReader().read();
-};
+const isPlain = (way: Way): boolean => way.startsWith('v1 plain');
 
 interface Trial {
   readonly world: World;
   readonly user: TestUser;
   readonly socket: Awaited<ReturnType<TestUser['connect']>>;
 }
+
+interface Begun {
+  readonly world: World;
+  readonly attempt: SimulatedAttempt;
+  /** Null: the client has nothing before the end. */
+  readonly response: Response | null;
+}
+
+/** Resolves when the first words have come as far as they come; the answer is a stall from then on. */
+const readFirst = async ({ world, attempt: { model }, response }: Begun): Promise<void> => {
+  if (response) await response.body?.getReader().read();
+  const { metrics } = world.node.container;
+  await waitFor(async () => (await metrics.value('llm_first_token_seconds', { model })) > 0);
+};
 
 /** Leaves a request at `/v1`. @returns when it was left */
 const leaveOpenAi = async ({ world, user }: Trial, way: Way, model: string): Promise<number> => {
@@ -48,11 +61,11 @@ const leaveOpenAi = async ({ world, user }: Trial, way: Way, model: string): Pro
     method: 'POST',
     signal: controller.signal,
     headers: { Authorization: `Bearer ${user.accessToken}`, 'Content-Type': 'application/json' },
-    body: JSON.stringify({ model, stream: way !== 'v1 plain', messages: [{ role: 'user', content: QUESTION }] }),
+    body: JSON.stringify({ model, stream: !isPlain(way), messages: [{ role: 'user', content: QUESTION }] }),
   });
   response.catch(() => undefined);
-  await arrived;
-  if (way.includes('between')) await readFirst(await response);
+  const attempt = await arrived;
+  if (way.includes('between')) await readFirst({ world, attempt, response: isPlain(way) ? null : await response });
   const leftAt = Date.now();
   controller.abort();
   return leftAt;

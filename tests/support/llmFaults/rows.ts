@@ -14,7 +14,10 @@ export type Expected =
   | { readonly is: 'unseen' }
   /** A refusal that every model would repeat; one call. */
   | { readonly is: 'refused'; readonly by: 'caller' | 'context' | 'account' }
-  /** The text that came, and an honest failure; one call. `isTorn`: a reset may swallow bytes that nobody had read yet. */
+  /**
+   * The text that came, and an honest failure; one call. `isTorn`: a reset may swallow bytes that nobody had read yet. At the
+   * plain door of `/v1`, where nothing came: the next model's answer, and two calls.
+   */
   | { readonly is: 'partial'; readonly text: string; readonly isTorn: boolean }
   /** The port is closed to the next model too: its answer, or an honest failure. */
   | { readonly is: 'closed' };

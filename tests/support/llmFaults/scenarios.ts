@@ -83,6 +83,20 @@ const misbooked = ({ seen, primary, fallback }: Outcome): readonly string[] => {
   ];
 };
 
+const check = (name: string, actual: unknown, expected: unknown): string[] =>
+  actual === expected ? [] : [`${name}: ${JSON.stringify(actual)} instead of ${JSON.stringify(expected)}`];
+
+/** What broke off was shown to nobody at the plain door of `/v1`: the next model begins anew, and answers alone. */
+const anewAtPlain = ({ door, seen, fallback: [call] }: Outcome): readonly string[] => {
+  if (door !== 'v1-plain') return [];
+  const tokens = call?.bill ? call.bill.promptTokens + call.bill.completionTokens : null;
+  return [
+    ...(call?.messages.length === 1 ? [] : ['the next model was not asked what the first was']),
+    ...check('model', seen.model, call?.model),
+    ...check('tokens', seen.tokens, tokens),
+  ].map((problem) => `begun anew: ${problem}`);
+};
+
 /** The numbers are those of scenarios/catalogue.yaml of failoverbench 0.1; S15 is a sequence and has a test of its own. */
 export const SCENARIOS: readonly Scenario[] = [
   {
@@ -153,6 +167,7 @@ export const SCENARIOS: readonly Scenario[] = [
     primary: 'cut-after:12',
     fallback: OK,
     expected: { text: WHOLE, calls: [1, 1], withinSeconds: 40 },
+    also: anewAtPlain,
   },
   {
     id: 'S09',
@@ -160,8 +175,17 @@ export const SCENARIOS: readonly Scenario[] = [
     primary: 'stall-mid:12',
     fallback: OK,
     expected: { text: WHOLE, calls: [1, 1], withinSeconds: 45 },
+    also: anewAtPlain,
   },
   { id: 'S10', title: 'malformed event', primary: 'malformed', fallback: OK, expected: inPlace('word1 word2', 30) },
+  {
+    id: 'S10 many',
+    title: 'malformed events, too many to trust the answer',
+    primary: 'malformed:4',
+    fallback: OK,
+    expected: { text: WHOLE, calls: [1, 1], withinSeconds: 30 },
+    also: anewAtPlain,
+  },
   { id: 'S11', title: 'no [DONE]', primary: 'no-done', fallback: OK, expected: inPlace(EIGHT, 8) },
   {
     id: 'S12',
@@ -183,7 +207,7 @@ export const SCENARIOS: readonly Scenario[] = [
     title: 'content policy',
     primary: '400-policy',
     fallback: OK,
-    expected: error(['LLM_FAILED', 'model_refused'], 1, 20),
+    expected: error(['MODEL_REFUSED', 'model_refused'], 1, 20),
   },
   {
     id: 'S14',
@@ -191,7 +215,10 @@ export const SCENARIOS: readonly Scenario[] = [
     primary: 'cut-after:12',
     fallback: 'noprefill:20',
     expected: { text: WHOLE, calls: [1, 1], withinSeconds: 40 },
-    also: ({ fallback: [call] }) => (call?.lastRole === 'user' ? [] : ['it was sent a prefill']),
+    also: (outcome) => [
+      ...(outcome.fallback[0]?.lastRole === 'user' ? [] : ['it was sent a prefill']),
+      ...anewAtPlain(outcome),
+    ],
   },
   {
     id: 'S14 masked',
@@ -209,9 +236,6 @@ export const SCENARIOS: readonly Scenario[] = [
     also: misbooked,
   },
 ];
-
-const check = (name: string, actual: unknown, expected: unknown): string[] =>
-  actual === expected ? [] : [`${name}: ${JSON.stringify(actual)} instead of ${JSON.stringify(expected)}`];
 
 /** What an outcome lacks of what its scenario wants. */
 export const shortcomingsOf = (
