@@ -40,11 +40,11 @@ export const createApp = (container: Container): Express => {
   mount(app, '/api', docs);
 
   const largeBody = createLargeJsonBody(config.openai.bodyMaxBytes);
-  app.use('/v1', startedAt, createIdentify(auth), createCsrf(origins));
+  app.use('/v1', startedAt, createIdentify(auth, origins), createCsrf(origins));
   mount(app, '/v1', createOpenAiRouter({ openai: controllers.openai, limits: rateLimits, largeBody }));
   app.use('/v1', openaiErrors(logger));
 
-  app.use('/api', acceptable, createIdentify(auth), createCsrf(origins));
+  app.use('/api', acceptable, createIdentify(auth, origins), createCsrf(origins));
   mount(app, '/api', createApiRouter({ ...controllers, limits: rateLimits }));
 
   app.use('/api', rateLimits.api, notFound);

@@ -21,7 +21,7 @@ import { createLifecycle, type Lifecycle } from './lib/lifecycle.ts';
 import type { Logger } from './lib/logger.ts';
 import { createMetrics } from './lib/metrics.ts';
 import { packageVersion } from './lib/version.ts';
-import { sessionCookies, signInCookie } from './middleware/cookies.ts';
+import { createSessionCookies, createSignInCookie } from './middleware/cookies.ts';
 import { createOrigins } from './middleware/origins.ts';
 import { createRateLimits } from './middleware/rateLimit.ts';
 import { openStores } from './models/index.ts';
@@ -255,16 +255,18 @@ export const createContainer = async (given: Config, logger: Logger, clock: Cloc
     const { stores, router, limits, auth, admin, chat } = services;
     const gate = { connections: limits.connections, loginEnds: createLoginEnds(tools.events, tools.clock) };
     const isClosing = (): boolean => tools.lifecycle.isClosing;
+    const origins = createOrigins(config.server);
+    const cookies = createSessionCookies(origins);
     return {
       ...tools,
       ...services,
       config,
-      origins: createOrigins(config.server),
+      origins,
       rateLimits: createRateLimits(limits),
       controllers: {
         auth: createAuthController({
           auth,
-          cookies: sessionCookies,
+          cookies,
           allowPasswordGrant: config.auth.oauthPasswordGrant,
         }),
         chat: createChatController({
@@ -276,7 +278,7 @@ export const createContainer = async (given: Config, logger: Logger, clock: Cloc
         openai: createOpenAiController({ ...tools, ...services, gate, heartbeatMs: config.openai.heartbeatMs }),
         accountMail: createAccountMailController(auth),
         mfa: createMfaController(auth),
-        oidc: createOidcController({ oidc: auth.oidc, cookies: sessionCookies, transaction: signInCookie }),
+        oidc: createOidcController({ oidc: auth.oidc, cookies, transaction: createSignInCookie(origins) }),
         keys: createKeysController(auth),
         admin: createAdminController(admin),
         sync: createSyncController(chat),

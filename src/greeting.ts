@@ -16,6 +16,12 @@ export const greet = (config: Config, url: string, logger: Logger): void => {
   const models = config.llm.provider === 'simulator' ? 'the built-in simulator (no key is set)' : config.llm.baseUrl;
   log.info('listening', { url, docs: `${url}/docs`, database, models });
   if (config.ignored.length > 0) log.warn('set, but not used by this version', { variables: config.ignored });
+  const { publicUrl, trustProxyHops } = config.server;
+  if (config.isProduction && /^https:/i.test(publicUrl ?? '') && trustProxyHops === 0) {
+    log.warn(
+      'PUBLIC_URL is https and TRUST_PROXY is 0: behind a proxy all users have its address, and share its limits',
+    );
+  }
   if (config.isProduction) return;
   const lines = [
     '',

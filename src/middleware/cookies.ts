@@ -1,6 +1,7 @@
 import { parseCookie, stringifySetCookie } from 'cookie';
 import type { IncomingMessage } from 'node:http';
 import type { Request, Response } from 'express';
+import type { Origins } from './origins.ts';
 
 interface CookieSpec {
   readonly secureName: string;
@@ -45,13 +46,7 @@ interface Content {
   readonly expires: Date;
 }
 
-const append = (res: Response, spec: CookieSpec, content: Content): void => {
-  const { secure } = res.req;
-  const cookie = { ...content, name: nameOf(spec, secure), path: spec.path, httpOnly: true, secure };
-  res.append('Set-Cookie', stringifySetCookie({ ...cookie, sameSite: 'lax' }));
-};
-
-/** The tokens that a browser sent along. `isSecure`: whether it speaks https. */
+/** The tokens that a browser sent along. `isSecure`: whether its cookies are for https alone. */
 export const readSessionCookies = (
   req: Pick<IncomingMessage, 'headers'>,
   isSecure: boolean,
@@ -63,25 +58,46 @@ export const readSessionCookies = (
   };
 };
 
-export const sessionCookies: SessionCookies = {
-  set: (res, { accessToken, refreshToken, refreshExpiresAt, deviceToken }) => {
-    append(res, ACCESS, { value: accessToken, expires: refreshExpiresAt });
-    append(res, REFRESH, { value: refreshToken, expires: refreshExpiresAt });
-    if (deviceToken === undefined) return;
-    append(res, DEVICE, { value: deviceToken, expires: new Date(Date.now() + DEVICE_MS) });
+/** What a browser keeps while its user is at another service to sign in. */
+export interface SignInCookie {
+  set(res: Response, value: string, maxAgeMs: number): void;
+  clear(res: Response): void;
+  read(req: Request): string | undefined;
+}
+
+/** Writes and reads cookies under the names that the request's scheme, or `PUBLIC_URL`'s, allows. */
+const createJar = ({ isSecure }: Pick<Origins, 'isSecure'>) => ({
+  append: (res: Response, spec: CookieSpec, content: Content): void => {
+    const secure = isSecure(res.req);
+    const cookie = { ...content, name: nameOf(spec, secure), path: spec.path, httpOnly: true, secure };
+    res.append('Set-Cookie', stringifySetCookie({ ...cookie, sameSite: 'lax' }));
   },
-  clear: (res) => {
-    for (const spec of [ACCESS, REFRESH]) append(res, spec, { value: '', expires: new Date(0) });
-  },
-  refreshToken: (req) => readSessionCookies(req, req.secure).refreshToken,
-  deviceToken: (req) => parseCookie(req.headers.cookie ?? '')[nameOf(DEVICE, req.secure)] || undefined,
+  read: (req: Request, spec: CookieSpec): string | undefined =>
+    parseCookie(req.headers.cookie ?? '')[nameOf(spec, isSecure(req))] || undefined,
+});
+
+export const createSessionCookies = (origins: Pick<Origins, 'isSecure'>): SessionCookies => {
+  const { append, read } = createJar(origins);
+  return {
+    set: (res, { accessToken, refreshToken, refreshExpiresAt, deviceToken }) => {
+      append(res, ACCESS, { value: accessToken, expires: refreshExpiresAt });
+      append(res, REFRESH, { value: refreshToken, expires: refreshExpiresAt });
+      if (deviceToken === undefined) return;
+      append(res, DEVICE, { value: deviceToken, expires: new Date(Date.now() + DEVICE_MS) });
+    },
+    clear: (res) => {
+      for (const spec of [ACCESS, REFRESH]) append(res, spec, { value: '', expires: new Date(0) });
+    },
+    refreshToken: (req) => read(req, REFRESH),
+    deviceToken: (req) => read(req, DEVICE),
+  };
 };
 
-/** What a browser keeps while its user is at another service to sign in. */
-export const signInCookie = {
-  set: (res: Response, value: string, maxAgeMs: number): void =>
-    append(res, SIGN_IN, { value, expires: new Date(Date.now() + maxAgeMs) }),
-  clear: (res: Response): void => append(res, SIGN_IN, { value: '', expires: new Date(0) }),
-  read: (req: Request): string | undefined =>
-    parseCookie(req.headers.cookie ?? '')[nameOf(SIGN_IN, req.secure)] || undefined,
+export const createSignInCookie = (origins: Pick<Origins, 'isSecure'>): SignInCookie => {
+  const { append, read } = createJar(origins);
+  return {
+    set: (res, value, maxAgeMs) => append(res, SIGN_IN, { value, expires: new Date(Date.now() + maxAgeMs) }),
+    clear: (res) => append(res, SIGN_IN, { value: '', expires: new Date(0) }),
+    read: (req) => read(req, SIGN_IN),
+  };
 };

@@ -6,8 +6,8 @@ import type { Origins } from './origins.ts';
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
-const hasSessionCookie = (req: Request): boolean => {
-  const { accessToken, refreshToken } = readSessionCookies(req, req.secure);
+const hasSessionCookie = (req: Request, origins: Origins): boolean => {
+  const { accessToken, refreshToken } = readSessionCookies(req, origins.isSecure(req));
   return accessToken !== undefined || refreshToken !== undefined;
 };
 
@@ -22,6 +22,7 @@ export const createCsrf =
   (req, _res, next) => {
     const isExempt = SAFE_METHODS.has(req.method) || bearerToken(req) !== null;
     // Of a request that tells nothing of where it began, only its cookies can be a browser's.
-    if (!isExempt && !(origins.isOwnRequest(req) ?? !hasSessionCookie(req))) throw new AppError('ORIGIN_NOT_ALLOWED');
+    if (!isExempt && !(origins.isOwnRequest(req) ?? !hasSessionCookie(req, origins)))
+      throw new AppError('ORIGIN_NOT_ALLOWED');
     next();
   };

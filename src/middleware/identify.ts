@@ -2,6 +2,7 @@ import type { Request, RequestHandler } from 'express';
 import { requestContext } from '../lib/requestContext.ts';
 import type { AuthService } from '../services/auth/index.ts';
 import { readCredentials } from './credentials.ts';
+import type { Origins } from './origins.ts';
 
 /** A ticket counts only where a browser cannot set a header: on the address of an event stream. */
 const ticketOf = (req: Request): string | null => {
@@ -14,9 +15,9 @@ const ticketOf = (req: Request): string | null => {
  * that is for the routes that need to know (`requireActor`).
  */
 export const createIdentify =
-  (auth: Pick<AuthService, 'authenticate'>): RequestHandler =>
+  (auth: Pick<AuthService, 'authenticate'>, origins: Pick<Origins, 'isSecure'>): RequestHandler =>
   async (req, _res, next) => {
-    const credentials = readCredentials(req, { isSecure: req.secure, ticket: ticketOf(req) });
+    const credentials = readCredentials(req, { isSecure: origins.isSecure(req), ticket: ticketOf(req) });
     try {
       if (credentials) req.actor = await auth.authenticate(credentials);
       if (req.actor) requestContext.set({ userId: req.actor.userId });

@@ -12,7 +12,10 @@ export interface Origins {
    * pages cannot set (a browser leaves `Origin` out of its own GETs). Null when the request tells neither.
    */
   isOwnRequest(req: OriginRequest): boolean | null;
-  /** Whether the client speaks https, to us or to the proxies that we trust. */
+  /**
+   * Whether cookies are for https alone: the client speaks it, to us or to the proxies that we trust, or `PUBLIC_URL` says
+   * that users do, although nobody told us of the proxy.
+   */
   isSecure(req: OriginRequest): boolean;
 }
 
@@ -37,20 +40,23 @@ const OWN_SITES = new Set(['same-origin', 'none']);
  * (`TRUST_PROXY` ≥ 1) those that it forwards. An origin is compared whole and exactly as a browser spells it, so `null`,
  * prefixes, suffixes, other ports, capitals and user names match nothing.
  */
-export const createOrigins = (config: Pick<Config['server'], 'corsOrigins' | 'trustProxyHops'>): Origins => {
+export const createOrigins = (
+  config: Pick<Config['server'], 'corsOrigins' | 'trustProxyHops' | 'publicUrl'>,
+): Origins => {
   const listed = new Set(config.corsOrigins.map(canonical));
   const isBehindProxy = config.trustProxyHops > 0;
+  const isPublicSecure = config.publicUrl !== null && new URL(config.publicUrl).protocol === 'https:';
   const forwarded = (req: OriginRequest, name: string): string | undefined =>
     isBehindProxy ? firstOf(req.headers[name]) : undefined;
 
-  const isSecure = (req: OriginRequest): boolean => {
+  const schemeOf = (req: OriginRequest): string => {
     const isEncrypted = 'encrypted' in req.socket && req.socket.encrypted === true;
-    return (forwarded(req, 'x-forwarded-proto') ?? (isEncrypted ? 'https' : 'http')) === 'https';
+    return forwarded(req, 'x-forwarded-proto') ?? (isEncrypted ? 'https' : 'http');
   };
 
   const ownOrigin = (req: OriginRequest): string | null => {
     const host = forwarded(req, 'x-forwarded-host') ?? req.headers.host;
-    return host === undefined ? null : canonical(`${isSecure(req) ? 'https' : 'http'}://${host}`);
+    return host === undefined ? null : canonical(`${schemeOf(req) === 'https' ? 'https' : 'http'}://${host}`);
   };
 
   const isAllowedOrigin = (origin: string | undefined, req: OriginRequest): boolean =>
@@ -63,6 +69,6 @@ export const createOrigins = (config: Pick<Config['server'], 'corsOrigins' | 'tr
       if (origin !== undefined) return isAllowedOrigin(origin, req);
       return site === undefined ? null : OWN_SITES.has(firstOf(site) ?? '');
     },
-    isSecure,
+    isSecure: (req) => isPublicSecure || schemeOf(req) === 'https',
   };
 };

@@ -8,6 +8,7 @@ import { describeOnEachDatabase } from '../support/databases.ts';
 import { call, PASSWORD } from '../support/http.ts';
 import { SOURCE_ENTRY, spawnServer, startServer, type ServerProcess } from '../support/serverProcess.ts';
 import { readEvents, textOf, type SseEvent } from '../support/sse.ts';
+import { waitFor } from '../support/waitFor.ts';
 
 let upstream: Simulator;
 const servers: ServerProcess[] = [];
@@ -88,7 +89,7 @@ await describeOnEachDatabase((database) => {
     const stored = await call(`${second.url}/api/chat/messages/${messageId}`, { headers });
     expect(stored.body).toMatchObject({ status: 'interrupted', content: textOf(events) });
     expect(upstream.log.length).toBe(calls);
-  }, 60_000);
+  });
 
   test('SIGTERM lets a running reply finish, refuses new ones and exits with 0', async () => {
     const server = await start({ ...database.env(), DATA_DIR: newDirectory() });
@@ -110,7 +111,7 @@ await describeOnEachDatabase((database) => {
     expect(seen.at(-1)).toMatchObject({ event: 'end', data: { status: 'complete' } });
     expect(await refused).toMatchObject({ status: 503, body: { code: 'SHUTTING_DOWN' } });
     expect(await exit).toBe(0);
-  }, 60_000);
+  });
 });
 
 describe('starting', () => {
@@ -155,9 +156,11 @@ describe('starting', () => {
       OPENROUTER_BASE_URL: '',
       OPENROUTER_API_KEY: '',
       OPENROUTER_MODELS: '',
+      PUBLIC_URL: 'https://chat.example.com',
       DATA_DIR: newDirectory(),
     });
     expect(server.output()).not.toContain('Paste this');
+    await waitFor(() => server.output().includes('TRUST_PROXY is 0'));
     expect((await call(`${server.url}/health/ready`)).status).toBe(200);
   });
 

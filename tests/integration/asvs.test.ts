@@ -89,6 +89,73 @@ describe('a model endpoint that redirects', () => {
   });
 });
 
+test('every address, asked by GET of an admin, changes nothing', async () => {
+  const admin = await call(`${world.url}/api/auth/login`, {
+    method: 'POST',
+    json: { username: 'admin', password: PASSWORD, session: 'token' },
+  });
+  const headers = { Authorization: `Bearer ${String(admin.body.accessToken)}` };
+  const ask = async (path: string) => (await call(`${world.url}${path}`, { headers })).body;
+  const sent = await call(`${world.url}/api/chat/message`, {
+    method: 'POST',
+    headers,
+    json: { content: 'Hello', stream: false },
+  });
+  await call(`${world.url}/api/keys`, { method: 'POST', headers, json: { name: 'x', scopes: ['read'] } });
+  const state = async () => {
+    const logins = (await ask('/api/auth/sessions')).items.map(({ id }: { id: string }) => id);
+    const lists = ['/api/auth/me', '/api/keys', '/api/chat/sessions'];
+    return [
+      logins,
+      ...(await Promise.all([...lists, '/api/admin/users', `/api/chat/history?chatId=${chatId}`].map(ask))),
+    ];
+  };
+  const chatId = String(sent.body.chat.id);
+  const ids: Readonly<Record<string, string>> = { sessions: chatId, messages: sent.body.message.id, users: user.id };
+  const paths = Object.entries((await ask('/openapi.json')).paths as Record<string, object>);
+  const gets = paths.flatMap(([path, item]) =>
+    'get' in item ? [path.replace(/(\w+)\/\{\w+\}/g, (_, list: string) => `${list}/${ids[list] ?? 'x'}`)] : [],
+  );
+  expect(gets.length).toBeGreaterThan(25);
+  const before = await state();
+  const statuses = await Promise.all(
+    gets.map(async (path) => (await fetch(`${world.url}${path}`, { headers, redirect: 'manual' })).status),
+  );
+  expect(statuses.filter((status) => status === 200).length).toBeGreaterThan(20);
+  expect(await state()).toEqual(before);
+});
+
+test('no request and no answer has a field for a hint or a secret question', async () => {
+  const names = new Set<string>();
+  const collect = (value: unknown): void => {
+    if (value === null || typeof value !== 'object') return;
+    if ('properties' in value) for (const name of Object.keys(value.properties as object)) names.add(name);
+    for (const part of Object.values(value)) collect(part);
+  };
+  collect((await call(`${world.url}/openapi.json`)).body);
+  for (const known of ['password', 'currentPassword', 'newPassword', 'username']) expect(names).toContain(known);
+  expect([...names].filter((name) => /hint|reminder|question|answer|maiden|birth/i.test(name))).toEqual([]);
+});
+
+test('addresses that could be directories list nothing', async () => {
+  for (const path of [
+    '/',
+    '/src/',
+    '/docs/',
+    '/docs/decisions/',
+    '/data/',
+    '/node_modules/',
+    '/.git/',
+    '/api/',
+    '/v1/',
+  ]) {
+    const response = await fetch(`${world.url}${path}`);
+    const text = await response.text();
+    expect([path, response.status === 404 || text.includes('<title>Parley')]).toEqual([path, true]);
+    expect(text).not.toMatch(/Index of|package\.json|parley\.db|HEAD/);
+  }
+});
+
 test('a search with signs of patterns in it finds what has these signs, and nothing else', async () => {
   const login = await call(`${world.url}/api/auth/login`, {
     method: 'POST',

@@ -206,6 +206,9 @@ describe('me', () => {
     const { status, body, text } = await api().get('/api/auth/me').set(bearer(user.accessToken));
     expect(status).toBe(200);
     expect(body.user).toMatchObject({ id: user.id, username: user.username, email: user.email, role: 'user' });
+    const fields = ['id', 'username', 'email', 'emailVerified', 'role', 'status', 'mfaEnabled'];
+    const all = [...fields, 'createdAt', 'updatedAt', 'lastLoginAt'];
+    expect(Object.keys(body.user).toSorted()).toEqual(all.toSorted());
     expect(text).not.toMatch(/hash|bcrypt/i);
   });
 

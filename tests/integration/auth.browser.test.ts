@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import request from 'supertest';
 import { bearer, cookiesOf, newAccount, PASSWORD, signUp } from '../support/accounts.ts';
+import { connectRaw } from '../support/rawSocket.ts';
 import { startWorld, type World } from '../support/world.ts';
 
 const APP = 'https://app.example.com';
@@ -52,6 +53,33 @@ describe('cookies', () => {
     const { headers } = await request(direct.url).post('/api/auth/signup').set(https).send(newAccount()).expect(201);
     expect(cookiesOf(headers['set-cookie'])[0]).toMatch(/^parley_at=/);
     await direct.stop();
+  });
+
+  test('where PUBLIC_URL is https and nobody told of the proxy, they are Secure with prefixes too, and work at every door', async () => {
+    const page = 'https://chat.example.com';
+    const proxied = await startWorld({ env: { PUBLIC_URL: page } });
+    try {
+      const { headers } = await request(proxied.url).post('/api/auth/signup').send(newAccount()).expect(201);
+      expect(attributes(headers['set-cookie'] as unknown as string[])).toEqual([
+        '__Host-parley_at=…; Path=/; Expires=…; HttpOnly; Secure; SameSite=Lax',
+        '__Secure-parley_rt=…; Path=/api/auth; Expires=…; HttpOnly; Secure; SameSite=Lax',
+        '__Secure-parley_dt=…; Path=/api/auth; Expires=…; HttpOnly; Secure; SameSite=Lax',
+      ]);
+      const sent = { Cookie: cookiesOf(headers['set-cookie']).join('; '), Origin: page };
+      await request(proxied.url).get('/api/auth/me').set(sent).expect(200);
+      const raw = await connectRaw(proxied.url, { headers: sent });
+      expect(await raw.ask({ type: 'ping' })).toMatchObject({ type: 'pong' });
+      const refreshed = await request(proxied.url).post('/api/auth/refresh').set(sent).expect(200);
+      const renewed = cookiesOf(refreshed.headers['set-cookie']).join('; ');
+      const left = { Cookie: renewed.replaceAll(/__(Host|Secure)-/g, ''), Origin: page };
+      expect((await request(proxied.url).get('/api/auth/me').set(left)).body).toEqual(problem(401, 'UNAUTHENTICATED'));
+      const silent = await request(proxied.url).post('/api/auth/logout').set('Cookie', renewed);
+      expect(silent.body).toEqual(problem(403, 'ORIGIN_NOT_ALLOWED'));
+      await request(proxied.url).post('/api/auth/logout').set({ Cookie: renewed, Origin: page }).expect(204);
+      raw.close();
+    } finally {
+      await proxied.stop();
+    }
   });
 
   test('both tokens stay for the 7 days in which the login may rest, the known device for 180', async () => {

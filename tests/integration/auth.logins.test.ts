@@ -237,7 +237,7 @@ describe('tickets', () => {
   const ticketOf = async (token: string): Promise<string> => {
     const { status, body } = await api().post('/api/auth/ticket').set(bearer(token));
     expect(status).toBe(200);
-    expect(body).toEqual({ ticket: expect.stringMatching(/^[\w-]{43}$/), expiresIn: 30 });
+    expect(body).toEqual({ ticket: expect.stringMatching(/^[\w-]{51}$/), expiresIn: 30 });
     return body.ticket;
   };
   const spend = (ticket: string) => node.node.container.auth.authenticate({ via: 'ticket', token: ticket });
@@ -266,6 +266,22 @@ describe('tickets', () => {
     const ticket = await ticketOf(user.accessToken);
     expect((await api().get(`/api/auth/me?ticket=${ticket}`)).body).toEqual(problem(401, 'UNAUTHENTICATED'));
     expect((await api().post(`/api/auth/ticket?ticket=${ticket}`)).body).toEqual(problem(401, 'UNAUTHENTICATED'));
+  });
+
+  test('a ticket ends with the token that it was bought with, and no other time can be written into it', async () => {
+    const user = await signUp(node.url);
+    const endOf = (token: string): number => Number(JSON.parse(atob(token.split('.')[1] ?? '')).exp) * SECOND_MS;
+    const bought = await spend(await ticketOf(user.accessToken));
+    expect(bought.expiresAt?.getTime()).toBe(endOf(user.accessToken));
+
+    const bytes = Buffer.from(await ticketOf(user.accessToken), 'base64url');
+    bytes.writeUIntBE(bytes.readUIntBE(32, 6) + 60 * SECOND_MS, 32, 6);
+    await expect(spend(bytes.toString('base64url'))).rejects.toMatchObject({ code: 'TOKEN_INVALID' });
+
+    node.advance(15 * 60 * SECOND_MS - 10 * SECOND_MS);
+    const last = await ticketOf(user.accessToken);
+    node.advance(10 * SECOND_MS);
+    expect((await follow(`?ticket=${last}`)).body).toEqual(problem(401, 'TOKEN_EXPIRED'));
   });
 
   test('a ticket after 30 s, or of a login that has ended, is no good', async () => {

@@ -86,8 +86,23 @@ describe('wrong passwords of one account', () => {
     const known = await answers(user.username);
     expect(known.at(-1)).toMatchObject({ status: 429, body: { code: 'TOO_MANY_FAILURES', retryAfterMs: 1000 } });
     expect(await answers(newAccount().username)).toEqual(known);
-    // A name that shares the account does not share the count: else the refusal would tell that it does.
-    expect(await codes(1, () => login(node, user.email))).toEqual([WRONG]);
+  });
+
+  test('are counted apart for its username and its address, so that no refusal tells which address is whose', async () => {
+    const node = await start();
+    const user = await signUp(node.url);
+    const locked = [...fiveWrong, 'wait 1'];
+    expect(await codes(6, () => login(node, user.username))).toEqual(locked);
+    // Its own address, somebody else's and nobody's are answered alike.
+    const stranger = await signUp(node.url);
+    for (const address of [user.email, stranger.email, newAccount().email]) {
+      expect(await codes(6, () => login(node, address))).toEqual(locked);
+    }
+    node.advance(1000);
+    expect(await codes(1, () => login(node, user.username, { password: PASSWORD }))).toEqual(['in']);
+    node.advance(-1000);
+    // Nor does a right password under one name open the other.
+    expect(await codes(1, () => login(node, user.email))).toEqual(['wait 1']);
   });
 
   test('guessed 30 at once, get five answers', async () => {

@@ -17,7 +17,7 @@ describeOrSkip(`wrong passwords at two nodes${mongodb === null ? ` (${HOW_TO_GET
     const env = { MONGODB_URI: mongodb!.newDatabase(), LOGIN_THROTTLE: 'true', TRUST_PROXY: '1' };
     const clock = { now: () => now };
     nodes = [await startWorld({ env, clock }), await startWorld({ env, clock })];
-  }, 60_000);
+  });
   afterAll(async () => {
     for (const node of nodes) await node.stop();
     await mongodb?.stop();
@@ -50,5 +50,5 @@ describeOrSkip(`wrong passwords at two nodes${mongodb === null ? ` (${HOW_TO_GET
     const from = newAddress();
     const seen = await guess(22, (node) => logIn(node, newAccount().username, 'Wrong-Horse-7', from));
     expect(seen).toEqual([...Array<string>(20).fill(WRONG), WAIT, WAIT]);
-  }, 30_000);
+  });
 });

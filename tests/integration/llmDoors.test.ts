@@ -50,7 +50,11 @@ test('at /v1 the first to find nobody is told in Retry-After when to come back',
   const user = await start({ models: ['sim/500'] });
   const body = { model: 'auto', messages: [{ role: 'user', content: 'hello' }] };
   const headers = { Authorization: `Bearer ${user.accessToken}`, 'Content-Type': 'application/json' };
-  const answer = await fetch(`${world.url}/v1/chat/completions`, { method: 'POST', headers, body: JSON.stringify(body) });
+  const answer = await fetch(`${world.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers,
+    body: JSON.stringify(body),
+  });
   expect(answer.status).toBe(503);
   expect(Number(answer.headers.get('Retry-After'))).toBeGreaterThanOrEqual(1);
 });
@@ -60,7 +64,10 @@ test('what the provider refuses to answer is the caller’s, and not to be sent 
   const refused = await user.call('POST', '/api/chat/message', { content: 'hello', stream: false });
   expect(refused).toMatchObject({ status: 400, body: { code: 'MODEL_REFUSED', retryable: false } });
   const events = await user.stream('/api/chat/message', { content: 'hello there' });
-  expect(events.at(-1)).toMatchObject({ event: 'failed', data: { error: { code: 'MODEL_REFUSED', retryable: false } } });
+  expect(events.at(-1)).toMatchObject({
+    event: 'failed',
+    data: { error: { code: 'MODEL_REFUSED', retryable: false } },
+  });
 });
 
 test('of twenty sends one waits for a model that is silent', async () => {

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import request from 'supertest';
 import { bearer, logIn, newAccount, PASSWORD, signUp, startClockNode } from '../support/accounts.ts';
 import { SMTP_PASSWORD, startMailbox, type Mailbox } from '../support/mailbox.ts';
@@ -240,6 +243,34 @@ describe('REQUIRE_EMAIL_VERIFICATION', () => {
     expect(mailsTo(taken.email)).toEqual([]);
   });
 
+  test('a login by the address that a signup gave is refused alike, whether it has an account or not, at both doors', async () => {
+    const owner = await enter();
+    const waiting = newAccount();
+    await post('signup', waiting, { at: strict }).expect(202);
+    const refusals = [];
+    for (const email of [owner.email, waiting.email, newAccount().email]) {
+      const guess = { ...newAccount(), email, password: 'Stranger-Horse-9' };
+      await post('signup', guess, { at: strict }).expect(202);
+      const byAddress = await post('login', { username: email, password: guess.password }, { at: strict });
+      const grant = { grant_type: 'password', username: email.toUpperCase(), password: guess.password };
+      const byGrant = await request(strict.url).post('/api/auth/token').type('form').send(grant);
+      const byName = await post('login', { username: guess.username, password: guess.password }, { at: strict });
+      refusals.push(
+        [byAddress, byGrant, byName].map((answer) => {
+          const { text, ...rest } = visible(answer);
+          return { ...rest, text: text.replace(/"requestId":"[^"]*"/, '') };
+        }),
+      );
+      expect([byAddress.status, byAddress.body.code]).toEqual([401, 'INVALID_CREDENTIALS']);
+      expect([byGrant.status, byGrant.body.error]).toEqual([400, 'invalid_grant']);
+      expect([byName.status, byName.body.code]).toEqual([403, 'EMAIL_NOT_VERIFIED']);
+    }
+    expect(refusals[1]).toEqual(refusals[0]);
+    expect(refusals[2]).toEqual(refusals[0]);
+    // Verified, an address is a name.
+    expect((await login(owner.email, PASSWORD, strict)).status).toBe(200);
+  });
+
   const enter = async () => {
     const account = newAccount();
     await post('signup', account, { at: strict }).expect(202);
@@ -347,12 +378,16 @@ describe('the log', () => {
   });
 
   test('in production without SMTP, warns at the start and has no mail', async () => {
+    // In production hashing waits for everything else on the machine, so the account is made before.
+    const dataDir = mkdtempSync(join(tmpdir(), 'parley-mail-'));
+    const development = await startWorld({ dataDir });
+    const account = await development.signUp();
+    await development.stop();
     const production = await startWorld({
+      dataDir,
       env: { NODE_ENV: 'production', JWT_SECRET: 'kJ8s0aQm3Zx7Lw2Vb9Nf4Td6Yh1Rg5Pc', BCRYPT_COST: '10' },
     });
     try {
-      const account = newAccount();
-      await post('signup', account, { at: production }).expect(201);
       await post('forgot-password', { email: account.email }, { at: production }).expect(202, '');
       await production.node.container.mailer.idle();
       const lines = production.logs();
@@ -361,6 +396,7 @@ describe('the log', () => {
       expect(production.logText()).not.toContain(account.email);
     } finally {
       await production.stop();
+      rmSync(dataDir, { recursive: true, force: true });
     }
   });
 });

@@ -156,3 +156,47 @@ describe('removing', () => {
     expect((await remove(second.body.id)).body.code).toBe('FORBIDDEN');
   });
 });
+
+describe('an account whose address its maker never showed to read', () => {
+  test('after a reset by who reads it, is entered by no identity of before, no code of a sign-in under way and no key', async () => {
+    const [first, second] = [newSubject(), newSubject()];
+    const stranger = await passwordless(first);
+    expect((await link(stranger, second, {})).status).toBe(201);
+    const victim = { email: `${newSubject()}@victim.example`, password: 'Rightful-Owner-6' };
+    expect((await stranger.call('PATCH', '/api/auth/me', { email: victim.email })).body.user).toMatchObject({
+      email: victim.email,
+      emailVerified: false,
+    });
+    const { body: made } = await stranger.call('POST', '/api/keys', { name: 'k', scopes: ['chat'] });
+    const underWay = await codeOf(second, 'token');
+
+    const post = (path: string, json: object) => call(`${world.url}/api/auth/${path}`, { method: 'POST', json });
+    await post('forgot-password', { email: victim.email });
+    const { token } = await mailbox.mailTo(victim.email, 'Set a new password');
+    expect((await post('reset-password', { token, newPassword: victim.password })).status).toBe(204);
+
+    expect((await world.exchange(underWay.code, underWay.codeVerifier)).body.code).toBe('TOKEN_INVALID');
+    for (const sub of [first, second]) expect((await signIn(sub)).body.user.id).not.toBe(stranger.id);
+    const headers = { Authorization: `Bearer ${String(made.key)}` };
+    expect((await call(`${world.url}/api/chat/sessions`, { headers })).body.code).toBe('TOKEN_REVOKED');
+    const entered = await post('login', { username: victim.email, password: victim.password, session: 'token' });
+    expect(entered.body.user.id).toBe(stranger.id);
+    expect(
+      await listOf({
+        id: stranger.id,
+        call: (method, path) =>
+          call(`${world.url}${path}`, {
+            method,
+            headers: { Authorization: `Bearer ${String(entered.body.accessToken)}` },
+          }),
+      }),
+    ).toEqual([]);
+    const actions = ['identity.removed', 'key.revoked'];
+    const { items } = await world.node.container.audit.listEvents({ ownerId: stranger.id, actions, limit: 9 });
+    expect(items.map(({ action }) => action).toSorted()).toEqual([
+      'identity.removed',
+      'identity.removed',
+      'key.revoked',
+    ]);
+  });
+});

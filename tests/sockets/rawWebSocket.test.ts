@@ -151,10 +151,13 @@ describe('message', () => {
 describe('resume', () => {
   const textFrom = async (client: RawClient, messageId: string, offset: number): Promise<string> => {
     const ended = client.next('end', (event) => event.messageId === messageId);
-    expect(await client.ask({ type: 'resume', messageId, offset })).toMatchObject({ type: 'ack', ok: true });
+    const answer = await client.ask({ type: 'resume', messageId, offset });
+    expect(answer).toMatchObject({ type: 'ack', ok: true });
     await ended;
     let held = '';
-    for (const event of client.frames.filter(({ type }) => type === 'delta')) {
+    // What all of the user's devices are told before the answer comes again behind it.
+    const behind = client.frames.slice(client.frames.indexOf(answer));
+    for (const event of behind.filter(({ type }) => type === 'delta')) {
       expect(event.offset).toBe(offset + held.length);
       held += String(event.text);
     }
@@ -290,6 +293,35 @@ describe('the end of a login', () => {
     node.advance(45_000);
     expect(await second.closed).toEqual({ code: 1008, reason: 'TOKEN_EXPIRED' });
     expect(await first.ask({ type: 'ping' })).toMatchObject({ type: 'pong' });
+    await node.stop();
+  });
+
+  test('what a ticket opened is told of the end of the token that bought it, may be renewed, and is closed else', async () => {
+    const node = await startClockNode({ ACCESS_TOKEN_TTL: '5m' });
+    const account = await signUp(node.url);
+    const post = async (path: string, body: object) => {
+      const headers = { 'Content-Type': 'application/json', Authorization: `Bearer ${account.accessToken}` };
+      const answer = await fetch(`${node.url}/api/auth/${path}`, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify(body),
+      });
+      return (await answer.json()) as { ticket: string; accessToken: string };
+    };
+    const enterByTicket = async () => connectRaw(node.url, { query: `?ticket=${(await post('ticket', {})).ticket}` });
+    const [kept, left] = [await enterByTicket(), await enterByTicket()];
+    const told = [kept.next('expiring'), left.next('expiring')];
+    node.advance(4.5 * 60_000);
+    const { exp } = JSON.parse(atob(account.accessToken.split('.')[1] ?? ''));
+    const expiresAt = new Date(exp * 1000).toISOString();
+    expect(await Promise.all(told)).toMatchObject([{ expiresAt }, { expiresAt }]);
+    const { accessToken } = await post('refresh', { refreshToken: account.refreshToken });
+    expect(await kept.ask({ type: 'refresh', token: accessToken })).toMatchObject({ type: 'ack', ok: true });
+    node.advance(31_000);
+    expect(await left.ask({ type: 'message', content: 'x' })).toMatchObject({ error: { code: 'TOKEN_EXPIRED' } });
+    node.advance(5_000);
+    expect(await left.closed).toEqual({ code: 1008, reason: 'TOKEN_EXPIRED' });
+    expect(await kept.ask({ type: 'message', content: 'x' })).toMatchObject({ type: 'ack', ok: true });
     await node.stop();
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
 import { Writable } from 'node:stream';
 import { createLogger, redact } from '../../src/lib/logger.ts';
 import { requestContext } from '../../src/lib/requestContext.ts';
@@ -58,6 +59,23 @@ describe('createLogger', () => {
       chatId: 'c1',
       durationMs: 3,
     });
+  });
+
+  test('the time of a JSON line is UTC, whatever the zone of the machine', () => {
+    const program = `
+      import { createLogger } from './src/lib/logger.ts';
+      const logger = createLogger({ level: 'info', service: 'parley', format: 'json', stream: process.stdout });
+      logger.info('now', { offset: new Date().getTimezoneOffset() });`;
+    const before = Date.now();
+    const line = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
+      env: { TZ: 'Asia/Kolkata' },
+      encoding: 'utf8',
+    });
+    const { timestamp, offset } = JSON.parse(line);
+    expect(offset).toBe(-330);
+    expect(timestamp).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    expect(Date.parse(timestamp)).toBeGreaterThanOrEqual(before);
+    expect(Date.parse(timestamp)).toBeLessThanOrEqual(Date.now());
   });
 
   test('a text line is one line, and lines under the level are not written', () => {

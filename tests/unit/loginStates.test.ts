@@ -4,17 +4,26 @@ import { createLoginStates } from '../../src/services/auth/loginStates.ts';
 import { createEventBus } from '../../src/services/events.ts';
 
 const farEnd = new Date(Date.UTC(2100, 0, 1));
+const idleEnd = new Date(Date.UTC(2101, 0, 1));
 const ownerId = 'owner';
 
 /** A database of one login whose answers a test holds back. */
 const setUp = () => {
   const time = { now: 1_000_000 };
-  const state = { endedAt: null as Date | null, status: 'active', role: 'user', reads: 0, gate: Promise.resolve() };
+  const state = {
+    endedAt: null as Date | null,
+    idleExpiresAt: idleEnd,
+    status: 'active',
+    role: 'user',
+    reads: 0,
+    gate: Promise.resolve(),
+  };
   const events = createEventBus();
   const logins = {
     findLogin: async (loginId: string) => {
       state.reads += 1;
-      const row = { id: loginId, ownerId, expiresAt: farEnd, endedAt: state.endedAt } as Login;
+      const { endedAt, idleExpiresAt } = state;
+      const row = { id: loginId, ownerId, expiresAt: farEnd, idleExpiresAt, endedAt } as Login;
       await state.gate;
       return loginId === 'unknown' ? null : row;
     },
@@ -77,6 +86,14 @@ describe('login states', () => {
     await expect(states.getState('unknown')).rejects.toEqual(revoked);
     await expect(states.getState('unknown')).rejects.toEqual(revoked);
     expect(state.reads).toBe(1);
+  });
+
+  test('a login that rested for too long is refused, 30 s later at most', async () => {
+    const { states, state, time } = setUp();
+    state.idleExpiresAt = new Date(time.now + 1);
+    await states.getState('a');
+    time.now += 30_000;
+    await expect(states.getState('a')).rejects.toEqual(revoked);
   });
 
   test('a login at its absolute end is refused without a read', async () => {

@@ -1,9 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
+import { SMTPServer } from 'smtp-server';
 import { createLogger } from '../../src/lib/logger.ts';
 import { createMailQueue, type MailQueueOptions } from '../../src/services/mail/queue.ts';
 import { chooseTransport } from '../../src/services/mail/transport.ts';
 import { startMailbox, type Mailbox } from '../support/mailbox.ts';
+import { UNTRUSTED } from '../support/untrustedTls.ts';
 import { waitFor } from '../support/waitFor.ts';
 
 const MAIL = { to: 'ada@example.com', subject: 'Verify', text: 'Hello' };
@@ -88,6 +91,42 @@ describe('the mail queue', () => {
     expect(lines()).toEqual([expect.objectContaining({ message: 'a mail was given up', reason })]);
     expect(mailbox.attempts).toBe(0);
   });
+
+  test.each([
+    ['from the first byte', 'smtps', true],
+    ['by STARTTLS', 'smtp', false],
+  ])(
+    'a password, for a server whose certificate nobody vouches for, %s, is not sent to it',
+    async (_when, scheme, secure) => {
+      let logins = 0;
+      const server = new SMTPServer({
+        ...UNTRUSTED,
+        secure,
+        onAuth: (_auth, _session, done) => {
+          logins += 1;
+          done(null, { user: 'x' });
+        },
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
+      closers.push(() => new Promise((resolve) => server.close(() => resolve())));
+      // A client that hangs up over the certificate is an error of the server's too.
+      server.on('error', () => undefined);
+      const { port } = server.server.address() as AddressInfo;
+      const login = new URL(mailbox.url);
+      const at = `${login.username}:${login.password}@localhost:${String(port)}`;
+      const hand = async (options: string): Promise<void> => {
+        const queue = open({ retryMs: [] }, `${scheme}://${at}?requireTLS=true${options}`);
+        queue.add(MAIL);
+        await queue.idle();
+        await queue.close();
+      };
+      await hand('');
+      expect([logins, lines()]).toEqual([0, [expect.objectContaining({ message: 'a mail was given up' })]]);
+      // Nothing but the certificate is wrong with it: who does not mind is let in.
+      await hand('&tls.rejectUnauthorized=false');
+      expect(logins).toBe(1);
+    },
+  );
 
   test('closed, hands over what is ready, tries nothing again and takes no more', async () => {
     mailbox.refuse(451);

@@ -5,7 +5,7 @@ import { createOrigins, type OriginRequest } from '../../src/middleware/origins.
 const request = (headers: IncomingHttpHeaders, encrypted = false): OriginRequest =>
   ({ headers, socket: { encrypted } }) as unknown as OriginRequest;
 const create = (corsOrigins: readonly string[] = [], trustProxyHops = 0) =>
-  createOrigins({ corsOrigins, trustProxyHops });
+  createOrigins({ corsOrigins, trustProxyHops, publicUrl: null });
 
 const listed = create([
   'https://App.Example.com',
@@ -87,6 +87,14 @@ describe('allowed origins', () => {
     expect(create().isSecure(request({ host: 'a' }, true))).toBe(true);
     expect(create().isAllowedOrigin('https://a', request({ host: 'a' }, true))).toBe(true);
   });
+});
+
+test('PUBLIC_URL with https makes cookies Secure on a plain socket, and no origin by another scheme the server’s own', () => {
+  const at = (publicUrl: string) => createOrigins({ corsOrigins: [], trustProxyHops: 0, publicUrl });
+  const plain = request({ host: 'chat.example.com' });
+  expect(at('https://chat.example.com').isSecure(plain)).toBe(true);
+  expect(at('http://chat.example.com').isSecure(plain)).toBe(false);
+  expect(at('https://chat.example.com').isAllowedOrigin('http://chat.example.com', plain)).toBe(true);
 });
 
 describe('own requests', () => {

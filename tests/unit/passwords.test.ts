@@ -109,6 +109,17 @@ describe('passwords', () => {
     expect(refused.length).toBeLessThan(400);
     for (const { reason } of refused) expect(reason).toMatchObject({ code: 'RATE_LIMITED', retryAfterMs: 2000 });
   });
+
+  test('while the open lane is full, who is known is served, before those who waited longer', async () => {
+    const busy = create(8);
+    const done: string[] = [];
+    const verify = (lane: 'known' | 'open') => busy.verify('x', null, lane).then(() => done.push(lane));
+    const open = Array.from({ length: 32 }, () => verify('open'));
+    await Promise.all(Array.from({ length: 3 }, () => verify('known')));
+    expect(done.length).toBeLessThan(32);
+    await Promise.all(open);
+    expect(done).toHaveLength(35);
+  });
 });
 
 /** The nice value of each thread of this process (proc(5): the 19th field of `stat`, the 17th behind the name). */
@@ -122,8 +133,11 @@ const niceValues = (): number[] =>
   'a thread that stands back, once it works, is nicer than the one that serves, which stays as it was',
   async () => {
     const before = Math.min(...niceValues());
-    await createPasswords({ bcryptCost: 4, passwordPepper: null, standsBack: true }, lifecycle).hash('Blue-Kettle-42');
-    expect(niceValues()).toContain(19);
+    const passwords = createPasswords({ bcryptCost: 4, passwordPepper: null, standsBack: true }, lifecycle);
+    await passwords.hash('Blue-Kettle-42', 'open');
+    expect(niceValues()).toContain(15);
+    await passwords.hash('Blue-Kettle-42', 'known');
+    expect(niceValues()).toContain(5);
     expect(Math.min(...niceValues())).toBe(before);
   },
 );

@@ -29,7 +29,18 @@ export const createApiKeys = ({ stores, events, clock, audit }: AuthParts) => {
     return toTimePage(keys, { list: LIST, limit, timeOf: (key) => key.createdAt });
   };
 
-  /** @throws AppError `VALIDATION_FAILED` (an end in the past), `FORBIDDEN` (as many as a user may have) */
+  /**
+   * A reset of the password that came between the check of the login and the storing of its key may not have seen the key.
+   * @throws AppError `TOKEN_REVOKED`
+   */
+  const confirmLogin = async ({ ownerId, loginId }: Actor, keyId: string): Promise<void> => {
+    const login = loginId === null ? null : await stores.logins.findLogin(loginId);
+    if (login?.endedAt === null) return;
+    await stores.apiKeys.revokeKey(ownerId, keyId, new Date(clock.now()));
+    throw new AppError('TOKEN_REVOKED');
+  };
+
+  /** @throws AppError `VALIDATION_FAILED` (an end in the past), `FORBIDDEN` (as many as a user may have), `TOKEN_REVOKED` */
   const createKey = async (actor: Actor, input: NewApiKey): Promise<CreatedApiKey> => {
     const now = new Date(clock.now());
     if (input.expiresAt && input.expiresAt <= now) {
@@ -51,6 +62,7 @@ export const createApiKeys = ({ stores, events, clock, audit }: AuthParts) => {
     if (!(await stores.apiKeys.createKey(key, MAX_KEYS_PER_USER))) {
       throw new AppError('FORBIDDEN', { detail: `At most ${String(MAX_KEYS_PER_USER)} API keys: revoke one first` });
     }
+    await confirmLogin(actor, key.id);
     const { userId: actorId, ownerId } = actor;
     const details = { prefix, scopes: key.scopes.join(' ') };
     await audit.recordNow({ action: 'key.created', actorId, ownerId, targetId: key.id, details });

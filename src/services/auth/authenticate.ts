@@ -45,15 +45,13 @@ const toKeyActor = ({ id, ownerId, scopes, expiresAt }: ApiKey): Actor => ({
 
 /**
  * Who makes a request. A logout, a disabled or a deleted account is felt at the next call.
- * What a ticket opens lasts as long as the login it was made under.
+ * What a ticket opens lasts as long as the access token it was bought with.
  * @throws AppError `TOKEN_EXPIRED`, `TOKEN_INVALID`, `TOKEN_REVOKED`
  */
 export const createAuthenticate = ({ accessTokens, tickets, loginStates, keyStates, seen }: Parts) => {
   const byTicket = async (ticket: string): Promise<Actor> => {
-    const { loginId } = await tickets.spendTicket(ticket);
-    if (loginId === null) throw new AppError('TOKEN_INVALID');
-    const state = await loginStates.getState(loginId);
-    return toActor(state, 'ticket', state.expiresAt);
+    const { loginId, credentialExpiresAt } = await tickets.spendTicket(ticket);
+    return toActor(await loginStates.getState(loginId), 'ticket', credentialExpiresAt);
   };
 
   const byKey = async (token: string): Promise<Actor> => {

@@ -35,9 +35,9 @@ export const createChangePassword = (parts: AuthParts) => {
   const checkPassword = createPasswordCheck(parts);
 
   return async (actor: Actor, { currentPassword, newPassword }: PasswordChange): Promise<void> => {
-    rules.check(newPassword, 'newPassword');
     const user = await stores.users.findUser(actor.userId);
     if (!user) throw new AppError('TOKEN_REVOKED');
+    rules.check(newPassword, 'newPassword', user);
     await checkPassword(user, currentPassword);
     const hash = await passwords.hash(newPassword, 'known');
     const isMine = await stores.users.updatePasswordHash(user.id, user.passwordHash, hash, new Date(clock.now()));

@@ -22,7 +22,7 @@ export const createFirstAdmin = (parts: AuthParts) => {
 
   const choosePassword = async (): Promise<string | null> => {
     if (configured !== null) {
-      const problems = rules.problemsOf(configured);
+      const problems = rules.problemsOf(configured, { username, email });
       if (problems.length > 0) logger.error(`no admin made: ADMIN_PASSWORD ${problems.join(', ')}`);
       return problems.length > 0 ? null : configured;
     }

@@ -1,6 +1,7 @@
 import { AppError, isAppError } from '../../lib/errors.ts';
 import type { User } from '../../models/entities.ts';
 import type { AuthParts, Client } from './deps.ts';
+import { createFindByName } from './findByName.ts';
 import { createLoginGate } from './loginGate.ts';
 import type { Session } from './sessions.ts';
 
@@ -21,6 +22,7 @@ const METHOD = 'password';
  */
 export const createLogin = (parts: AuthParts) => {
   const { stores, passwords, throttle, devices, clock, completeLogin } = parts;
+  const findByName = createFindByName(parts);
   const { refuse, checkState } = createLoginGate(parts);
 
   const check = async ({ username, password }: Credentials, user: User | null, client: Client) => {
@@ -44,7 +46,7 @@ export const createLogin = (parts: AuthParts) => {
   };
 
   const authenticated = async (credentials: Credentials, client: Client): Promise<User> => {
-    const user = await stores.users.findUserByLogin(credentials.username.toLowerCase());
+    const user = await findByName(credentials.username);
     const { matches, needsRehash } = await check(credentials, user, client);
     if (!user || !matches) {
       refuse(user ? 'wrong password' : 'unknown user', { method: METHOD, user, client });

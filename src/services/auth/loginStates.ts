@@ -13,7 +13,7 @@ export interface LoginState {
 }
 
 export interface LoginStates {
-  /** @throws AppError `TOKEN_REVOKED` when the login has ended, or its user is gone or disabled */
+  /** @throws AppError `TOKEN_REVOKED` when the login has ended or rested for too long, or its user is gone or disabled */
   getState(loginId: string): Promise<LoginState>;
 }
 
@@ -56,7 +56,9 @@ export const createLoginStates = ({
   const read = async (loginId: string): Promise<Entry> => {
     const readAt = clock.now();
     const login = await stores.logins.findLogin(loginId);
-    if (!login || login.endedAt !== null) return { ownerId: login?.ownerId ?? null, state: null, readAt };
+    // A login that rests for too long is refused a new token, so it never comes back.
+    const isOver = !login || login.endedAt !== null || login.idleExpiresAt.getTime() <= readAt;
+    if (isOver) return { ownerId: login?.ownerId ?? null, state: null, readAt };
     const { ownerId, expiresAt } = login;
     const user = await stores.users.findUser(ownerId);
     const state = user?.status === 'active' ? { loginId, ownerId, role: user.role, expiresAt } : null;

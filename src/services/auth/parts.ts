@@ -16,7 +16,7 @@ export const createParts = (dependencies: AuthDependencies): AuthParts => {
   const basic = {
     ...dependencies,
     logger: dependencies.logger.child('auth'),
-    rules: createPasswordRules(config.auth.passwordRules),
+    rules: createPasswordRules(config.auth.passwordRules, ['parley', new URL(config.mail.baseUrl).hostname]),
     accessTokens: createAccessTokens(config.auth, clock),
     refreshTokens: createRefreshTokens(config.auth),
     devices,

@@ -3,10 +3,16 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import type { Config } from '../../config/index.ts';
+import { AppError } from '../../lib/errors.ts';
 import type { Lifecycle } from '../../lib/lifecycle.ts';
 import { readStoredHash } from './foreignHash.ts';
 import type { PasswordTask } from './password.worker.ts';
-import { createLanes, type Lane } from './passwordLanes.ts';
+
+/**
+ * Whose password work it is. `known`: somebody who has shown more than a name (a known device, a login, the right password);
+ * `open`: anybody. Each has threads and a queue of its own: who guesses under many names keeps no owner waiting.
+ */
+export type Lane = 'known' | 'open';
 
 export interface Passwords {
   /** A new `scheme$hash` for storage. @throws AppError `RATE_LIMITED` when too many of the lane wait */
@@ -27,10 +33,11 @@ const threads = (): number => Math.max(1, Math.min(4, availableParallelism() - 1
 const QUEUE_PER_THREAD = 32;
 const OVERLOAD_RETRY_MS = 2000;
 /**
- * At 19 a thread has next to nothing of a core that the event loop wants, and all of one that nobody wants: guesses by the dozen
- * then slow down running replies little. Where every core is wanted it is logins that wait (docs/benchmarks.md, login flood).
+ * How far the threads stand back for the event loop when cores are short (nice values of Linux). Guesses by the dozen then slow
+ * down running replies little (docs/benchmarks.md, login flood), and owners pass them: beside a busy core a thread at 15 has
+ * a twenty-ninth of it, one at 5 a quarter (the kernel's weights, sched(7)).
  */
-const STAND_BACK = 19;
+const STAND_BACK: Readonly<Record<Lane, number>> = { known: 5, open: 15 };
 
 /** Without a pepper the key is public: what is hashed has one form either way, and a pepper can be added later. */
 const PUBLIC_KEY = 'parley password v1';
@@ -44,19 +51,34 @@ const decoyHash = (cost: number): string => {
 
 const costOf = (hash: string): number => Number(/^\$2[aby]\$(\d\d)\$/.exec(hash)?.[1] ?? NaN);
 
-const createPool = (lifecycle: Lifecycle): Piscina<PasswordTask, string | boolean> => {
+/** @throws AppError `RATE_LIMITED` when too many wait */
+type Run = (task: PasswordTask) => Promise<string | boolean>;
+
+const createLane = (
+  lifecycle: Lifecycle,
+  minThreads: number,
+): { readonly run: Run; readonly completed: () => number } => {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const maxThreads = threads();
+  const maxWaiting = QUEUE_PER_THREAD * maxThreads;
   const pool = new Piscina<PasswordTask, string | boolean>({
     filename: fileURLToPath(new URL(`./password.worker.${extension}`, import.meta.url)),
-    minThreads: 1,
+    minThreads,
     maxThreads,
     idleTimeout: 30_000,
     // The workers need nothing from the environment, so no secret is copied into them.
     env: {},
   });
   lifecycle.onClose('background', 'password workers', () => pool.destroy());
-  return pool;
+  return {
+    run: (task) => {
+      if (pool.queueSize >= maxWaiting) {
+        throw new AppError('RATE_LIMITED', { detail: 'Too many logins at once', retryAfterMs: OVERLOAD_RETRY_MS });
+      }
+      return pool.run(task);
+    },
+    completed: () => pool.completed,
+  };
 };
 
 /**
@@ -69,10 +91,8 @@ export const createPasswords = (
   config: Pick<Config['auth'], 'bcryptCost' | 'passwordPepper'> & { readonly standsBack?: boolean },
   lifecycle: Lifecycle,
 ): Passwords => {
-  const nice = config.standsBack ? STAND_BACK : 0;
-  const pool = createPool(lifecycle);
-  const running = threads();
-  const inLane = createLanes({ running, waiting: QUEUE_PER_THREAD * running, retryAfterMs: OVERLOAD_RETRY_MS });
+  // Anybody's first login needs a thread of the open lane: one is always there.
+  const lanes = { known: createLane(lifecycle, 0), open: createLane(lifecycle, 1) };
   const { bcryptCost: cost, passwordPepper } = config;
   const keys = new Map([['bcrypt-hmac', PUBLIC_KEY]]);
   if (passwordPepper !== null) keys.set('bcrypt-pepper', passwordPepper);
@@ -103,21 +123,22 @@ export const createPasswords = (
     return { hash: known.hash, input: digest(password, known.scheme), isToday };
   };
 
-  const run = (task: PasswordTask, lane: Lane): Promise<string | boolean> => inLane(lane, () => pool.run(task));
+  const niceOf = (lane: Lane): number => (config.standsBack ? STAND_BACK[lane] : 0);
 
   return {
     hash: async (password, lane = 'open') => {
-      const hash = await run({ nice, kind: 'hash', input: digest(password, scheme), cost }, lane);
+      const hash = await lanes[lane].run({ nice: niceOf(lane), kind: 'hash', input: digest(password, scheme), cost });
       return `${scheme}$${String(hash)}`;
     },
     verify: async (password, stored, lane = 'open') => {
       const { hash, input, isToday } = targetOf(password, stored);
-      const isEqual = await run({ nice, kind: 'verify', input, hash, decoys: cheaperThan(hash) }, lane);
+      const decoys = cheaperThan(hash);
+      const isEqual = await lanes[lane].run({ nice: niceOf(lane), kind: 'verify', input, hash, decoys });
       const matches = isEqual === true && hash !== decoy;
       return { matches, needsRehash: matches && !isToday };
     },
     get completed() {
-      return pool.completed;
+      return lanes.known.completed() + lanes.open.completed();
     },
   };
 };

@@ -33,7 +33,7 @@ export const createSignup = (parts: AuthParts) => {
   const { sendVerification } = createVerifyEmail(parts);
 
   const toUser = async (account: NewAccount, lastLoginAt: Date | null): Promise<User> => {
-    parts.rules.check(account.password, 'password');
+    parts.rules.check(account.password, 'password', account);
     const passwordHash = await parts.passwords.hash(account.password);
     const now = new Date(clock.now());
     return {

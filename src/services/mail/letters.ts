@@ -24,6 +24,10 @@ const letter = ({ site, username }: About, subject: string, ...paragraphs: reado
 
 const NOT_YOU = 'If this was not you, set a new password now, by "forgot password" if you cannot log in,';
 
+const FIRST_PROOF =
+  'It was the first time that somebody showed to read this address. In case it was not you who made the account, everything else ' +
+  'that led in to it is gone, too: API keys, sign-ins by other services and a second factor. Make anew what you need.';
+
 /** Every mail that is sent, in plain text. */
 export const LETTERS = {
   verifyEmail: (about: WithLink): Letter =>
@@ -39,7 +43,7 @@ export const LETTERS = {
       about,
       'You already have an account',
       'somebody, perhaps you, tried to make an account with this address. You have one already: log in, or use "forgot password".',
-      'If it was not you, there is nothing to do: no account was made and nobody was told that you have one.',
+      'If it was not you, there is nothing to do: no account was made with your address, yours is as it was, and nobody was told that you have one.',
     ),
   resetPassword: (about: WithLink): Letter =>
     letter(
@@ -49,11 +53,13 @@ export const LETTERS = {
       about.link,
       'It is good once, for 30 minutes, and ends every login. If you did not ask for it, ignore this mail: your password stays as it is.',
     ),
-  passwordChanged: (about: About): Letter =>
+  /** `isFirstProof`: until now nobody had shown to read this address, so that somebody else may have made the account. */
+  passwordChanged: (about: About & { readonly isFirstProof?: boolean }): Letter =>
     letter(
       about,
       'Your password was changed',
       'the password of your account was changed just now, and other devices were signed out.',
+      ...(about.isFirstProof ? [FIRST_PROOF] : []),
       `${NOT_YOU} and look through your API keys.`,
     ),
   emailChanged: (about: About): Letter =>

@@ -34,7 +34,7 @@ export const newUriPassword = (): string => `uri-canary-${randomBytes(12).toStri
 const cookieOf = (headers: Headers): string =>
   headers
     .getSetCookie()
-    .find((cookie) => cookie.startsWith('parley_rt='))
+    .find((cookie) => /^(__Secure-)?parley_rt=/.test(cookie))
     ?.split(';', 1)[0] ?? '';
 
 /** Signs up, logs in, makes a key, asks for a mail and sends a message, so that each canary is a real one. */

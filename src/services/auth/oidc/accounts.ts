@@ -43,10 +43,15 @@ export const createOidcAccounts = (parts: AuthParts) => {
     const identity = await identities.findIdentity(profile.issuer, profile.subject);
     if (!identity) return null;
     const user = await users.findUser(identity.ownerId);
-    if (user) await identities.touchIdentity(user.id, identity.id, new Date(clock.now()));
-    // Left by an account that was deleted while somebody signed in to it.
-    else await identities.deleteIdentity(identity.ownerId, identity.id);
-    return user;
+    if (!user) {
+      // Left by an account that was deleted while somebody signed in to it.
+      await identities.deleteIdentity(identity.ownerId, identity.id);
+      return null;
+    }
+    await identities.touchIdentity(user.id, identity.id, new Date(clock.now()));
+    // Once more: it may have been taken away, with a reset of the password, before the account was read.
+    const isStill = (await identities.findIdentity(profile.issuer, profile.subject))?.ownerId === user.id;
+    return isStill ? user : null;
   };
 
   /** @returns false when somebody else has linked it meanwhile */

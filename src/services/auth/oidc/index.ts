@@ -62,8 +62,14 @@ type Transaction = z.output<(typeof TRANSACTION)['content']>;
 
 const LOGIN_CODE = {
   kind: 'oidc login code',
-  content: z.object({ ownerId: z.string(), provider: z.string() }),
+  content: z.object({ ownerId: z.string(), provider: z.string(), stamp: z.string() }),
 } as const;
+
+/** Another one after a change of the password, and after a reset of it, which may have taken the identity away. */
+const stampOf = ({ passwordHash, emailVerified }: User): string =>
+  createHash('sha256')
+    .update(`${String(emailVerified)} ${passwordHash}`)
+    .digest('base64url');
 
 const randomText = (): string => randomBytes(32).toString('base64url');
 const methodOf = (providerId: string): string => `oidc:${providerId}`;
@@ -121,7 +127,7 @@ export const createOidc = (parts: AuthParts) => {
   const logIn = (user: User, providerId: string, client: Client): Promise<Session> => {
     const method = methodOf(providerId);
     gate.checkState(user, method, client);
-    const isStillGood = (now: User): boolean => now.passwordHash === user.passwordHash;
+    const isStillGood = (now: User): boolean => stampOf(now) === stampOf(user);
     // Who turned a second factor on here asked for it here: what the provider did is not taken for it.
     return parts.completeLogin(user, { method, hasSecondFactor: false, isStillGood }, client);
   };
@@ -139,7 +145,11 @@ export const createOidc = (parts: AuthParts) => {
     }
     const user = await findAccount(profile, provider, client);
     if (session === 'cookie') return { redirectTo: returnTo, session: await logIn(user, provider.id, client) };
-    const code = await loginCodes.issueCode(codeChallenge, user.id, { ownerId: user.id, provider: provider.id });
+    const code = await loginCodes.issueCode(codeChallenge, user.id, {
+      ownerId: user.id,
+      provider: provider.id,
+      stamp: stampOf(user),
+    });
     return { redirectTo: withParameters(returnTo, { code }), session: null };
   };
 
@@ -176,10 +186,10 @@ export const createOidc = (parts: AuthParts) => {
    * @throws AppError `TOKEN_INVALID`, `ACCOUNT_DISABLED`, `EMAIL_NOT_VERIFIED`, `MFA_REQUIRED`
    */
   const exchangeCode = async (code: string, codeVerifier: string, client: Client): Promise<Session> => {
-    const { ownerId, provider } = await loginCodes.spendCode(code, codeVerifier);
+    const { ownerId, provider, stamp } = await loginCodes.spendCode(code, codeVerifier);
     const user = await stores.users.findUser(ownerId);
-    // Deleted within the minute.
-    if (!user) throw new AppError('TOKEN_INVALID');
+    // Deleted within the minute, or its password is another one.
+    if (!user || stampOf(user) !== stamp) throw new AppError('TOKEN_INVALID');
     return logIn(user, provider, client);
   };
 
