@@ -77,9 +77,9 @@ export const drive = async ({ subject, clients, pace, warmUpMs, windowMs }: Driv
       }
     };
     const cpu = async (): Promise<number> => {
-      await sleep(from - performance.now());
+      await sleep(Math.max(0, from - performance.now()));
       const before = subject.child.cpuUs();
-      await sleep(to - performance.now());
+      await sleep(Math.max(0, to - performance.now()));
       return subject.child.cpuUs() - before;
     };
     const [cpuUs] = await Promise.all([cpu(), ...connected.map(loop)]);

@@ -34,10 +34,10 @@ const QUEUE_PER_THREAD = 32;
 const OVERLOAD_RETRY_MS = 2000;
 /**
  * How far the threads stand back for the event loop when cores are short (nice values of Linux). Guesses by the dozen then slow
- * down running replies little (docs/benchmarks.md, login flood), and owners pass them: beside a busy core a thread at 15 has
- * a twenty-ninth of it, one at 5 a quarter (the kernel's weights, sched(7)).
+ * down running replies little (docs/benchmarks.md, login flood), and owners pass them: beside a busy core a thread at 19 has
+ * a seventieth of it, one at 10 a tenth (the kernel's weights, sched(7)).
  */
-const STAND_BACK: Readonly<Record<Lane, number>> = { known: 5, open: 15 };
+const STAND_BACK: Readonly<Record<Lane, number>> = { known: 10, open: 19 };
 
 /** Without a pepper the key is public: what is hashed has one form either way, and a pepper can be added later. */
 const PUBLIC_KEY = 'parley password v1';
