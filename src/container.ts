@@ -172,7 +172,7 @@ const openServices = async (config: Config, tools: Tools) => {
     router: llm.router,
     usage,
     maxOutputTokens: config.llm.maxOutputTokens,
-    isClosing: () => lifecycle.isClosing,
+    isClosing: () => lifecycle.isClosing(),
   });
   lifecycle.onClose('replies', 'running replies', async () => {
     await Promise.all([replies.close(REPLIES_GRACE_MS), completions.close(REPLIES_GRACE_MS)]);
@@ -188,7 +188,7 @@ const openServices = async (config: Config, tools: Tools) => {
     usage,
     messageMaxChars: config.chat.messageMaxChars,
     allowClientSystemPrompt: config.llm.allowClientSystemPrompt,
-    isClosing: () => lifecycle.isClosing,
+    isClosing: () => lifecycle.isClosing(),
   });
   lifecycle.onClose('admission', 'turns on their way into the store', () => chat.turnsStored());
   return {
@@ -254,7 +254,7 @@ export const createContainer = async (given: Config, logger: Logger, clock: Cloc
     await startBackground(config, services, tools);
     const { stores, router, limits, auth, admin, chat } = services;
     const gate = { connections: limits.connections, loginEnds: createLoginEnds(tools.events, tools.clock) };
-    const isClosing = (): boolean => tools.lifecycle.isClosing;
+    const isClosing = (): boolean => tools.lifecycle.isClosing();
     const origins = createOrigins(config.server);
     const cookies = createSessionCookies(origins);
     return {

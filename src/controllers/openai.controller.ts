@@ -89,7 +89,7 @@ export const createOpenAiController = (options: OpenAiControllerOptions) => {
 
   /** Tells in the headers of an error, too, what the router did; nothing where no model was asked. */
   const tell = (progress: Progress, res: Response): void => {
-    if (progress.attempts === 0) return;
+    if (progress.attempts() === 0) return;
     progress.answered();
     res.set(progress.headers());
   };
@@ -112,8 +112,8 @@ export const createOpenAiController = (options: OpenAiControllerOptions) => {
       await completions.run(actorOf(req), request, { signal, take });
     } catch (error) {
       if (res.destroyed) return;
-      const failure = explain(error, progress.attempts);
-      if (!writer.isOpen) {
+      const failure = explain(error, progress.attempts());
+      if (!writer.isOpen()) {
         tell(progress, res);
         throw failure;
       }
@@ -146,12 +146,12 @@ export const createOpenAiController = (options: OpenAiControllerOptions) => {
     } catch (error) {
       if (res.destroyed) return;
       tell(progress, res);
-      throw explain(error, progress.attempts);
+      throw explain(error, progress.attempts());
     } finally {
       if (!res.destroyed) res.setTimeout(STALL_MS);
     }
     tell(progress, res);
-    res.json(toCompletionView(newHead(), collector.whole(progress.model ?? request.model)));
+    res.json(toCompletionView(newHead(), collector.whole(progress.model() ?? request.model)));
   };
 
   return {

@@ -2,13 +2,13 @@ import type { OutgoingHttpHeaders } from 'node:http';
 
 /** What one completion has come to: who answers, after how many tries, and how much of the wait was this server's. */
 export interface Progress {
-  readonly attempts: number;
-  readonly model: string | null;
+  attempts(): number;
+  model(): string | null;
   /** A model is asked, or another goes on. */
   asked(model: string): void;
   /** The first token came. */
   answered(): void;
-  readonly hasAnswered: boolean;
+  hasAnswered(): boolean;
   /** For the response, as far as it is known; the overhead in milliseconds is all but the wait for models. */
   headers(): OutgoingHttpHeaders;
 }
@@ -22,15 +22,9 @@ export const createProgress = (startedAt: number): Progress => {
   const now = (): number => performance.now();
 
   return {
-    get attempts() {
-      return attempts;
-    },
-    get model() {
-      return model;
-    },
-    get hasAnswered() {
-      return overheadMs !== null;
-    },
+    attempts: () => attempts,
+    model: () => model,
+    hasAnswered: () => overheadMs !== null,
     asked: (asked) => {
       // From the first model asked to the first token it is the models' time, between two tries too.
       if (attempts === 0) askedAt = now();

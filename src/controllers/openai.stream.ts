@@ -27,7 +27,7 @@ export const createChunkStream = ({
 
   /** The role comes first, in the same write as what it is the role of. */
   const write = (frame: string): Promise<void> | undefined => {
-    if (progress.hasAnswered) return writer.write(frame);
+    if (progress.hasAnswered()) return writer.write(frame);
     progress.answered();
     return writer.write(frames.role() + frame);
   };
@@ -53,7 +53,7 @@ export const createChunkStream = ({
         usage = part.usage;
         return undefined;
       case 'finish': {
-        const first = progress.hasAnswered ? '' : frames.role();
+        const first = progress.hasAnswered() ? '' : frames.role();
         progress.answered();
         writer.end(first + frames.end(part.reason, usage));
         return undefined;

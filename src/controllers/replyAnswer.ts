@@ -21,7 +21,7 @@ const settledWithin = async (sent: SentMessage, waitMs: number, signal: AbortSig
   const timer = new AbortController();
   const late = delay(waitMs, null, { signal: AbortSignal.any([signal, timer.signal]) }).catch(() => null);
   try {
-    return await Promise.race([sent.reply.done, late]);
+    return await Promise.race([sent.reply.done(), late]);
   } finally {
     timer.abort();
   }

@@ -17,7 +17,7 @@ export interface EventWriterOptions {
 /** An event stream that is pushed: its frames are texts that somebody else made. */
 export interface EventWriter {
   /** Whether the status and the headers are on their way: from then on an error can only be an event. */
-  readonly isOpen: boolean;
+  isOpen(): boolean;
   /** A promise means that the client is slow: write no more until it resolves. */
   write(frames: string): Promise<void> | undefined;
   end(frames: string): void;
@@ -64,9 +64,7 @@ export const createEventWriter = (res: ServerResponse, options: EventWriterOptio
   };
 
   return {
-    get isOpen() {
-      return res.headersSent;
-    },
+    isOpen: () => res.headersSent,
     write: (frames) => {
       open();
       isQuiet = false;

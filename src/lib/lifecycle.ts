@@ -6,7 +6,7 @@ export type Phase = (typeof PHASES)[number];
 
 export interface Lifecycle {
   /** Whether shutdown has begun; doors answer `SHUTTING_DOWN` from then on. */
-  readonly isClosing: boolean;
+  isClosing(): boolean;
   /** Registers a closer. Within a phase the last opened is closed first. */
   onClose(phase: Phase, name: string, close: () => Promise<void> | void): void;
   /** Runs every phase once, however often it is called; a closer that throws or hangs does not stop the next. */
@@ -56,9 +56,7 @@ export const createLifecycle = (logger: Logger, deadlines: Readonly<Record<Phase
   };
 
   return {
-    get isClosing() {
-      return closing !== null;
-    },
+    isClosing: () => closing !== null,
     onClose: (phase, name, close) => {
       closers.push({ phase, name, close });
     },

@@ -75,7 +75,7 @@ export const createDoorEvents = (
 export const startSockets = (options: SocketsOptions): void => {
   const { http, config, auth, limits, events, lifecycle, clock, metrics } = options;
   const logger = options.logger.child('sockets');
-  const isClosing = (): boolean => lifecycle.isClosing;
+  const isClosing = (): boolean => lifecycle.isClosing();
   const { connections } = limits;
   const gate = createGate({ ...options, authenticate: auth.authenticate, connections, isClosing });
   const asked = createDoorEvents(options, (messageId) => fanout.position(messageId));

@@ -151,10 +151,10 @@ describe('login', () => {
     const disabled = await signUp(world.url);
     await container.stores.users.updateUser(disabled.id, { status: 'disabled' }, new Date());
     const workOf = async (username: string): Promise<number> => {
-      const before = passwords.completed;
+      const before = passwords.completed();
       const attempt = auth.login({ username, password: 'Wrong-Horse-7' }, { ip: '', device: '' });
       await expect(attempt).rejects.toMatchObject({ code: 'INVALID_CREDENTIALS' });
-      return passwords.completed - before;
+      return passwords.completed() - before;
     };
     const { username } = await signUp(world.url);
     const work = [await workOf(username), await workOf(newAccount().username), await workOf(disabled.username)];

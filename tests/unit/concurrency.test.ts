@@ -8,18 +8,18 @@ describe('the gate of a model', () => {
     const waits: number[] = [];
     const gate = createGate({ maxRunning: 2, maxQueued: 5, maxWaitMs: 10_000 }, (ms) => waits.push(ms));
     const [first, second] = [await gate.enter(never), await gate.enter(never)];
-    expect(gate.isFull).toBe(true);
+    expect(gate.isFull()).toBe(true);
     const order: string[] = [];
     const third = gate.enter(never).then((leave) => (order.push('third'), leave));
     const fourth = gate.enter(never).then((leave) => (order.push('fourth'), leave));
     first();
     first();
     const leaveThird = await third;
-    expect([order, gate.isFull]).toEqual([['third'], true]);
+    expect([order, gate.isFull()]).toEqual([['third'], true]);
     second();
     (await fourth)();
     leaveThird();
-    expect([order, gate.isFull, waits.length]).toEqual([['third', 'fourth'], false, 2]);
+    expect([order, gate.isFull(), waits.length]).toEqual([['third', 'fourth'], false, 2]);
   });
 
   test('refuses who comes when the line is full, and who has waited too long, with a time to come back', async () => {
@@ -29,7 +29,7 @@ describe('the gate of a model', () => {
     await expect(gate.enter(never)).rejects.toMatchObject({ kind: 'unavailable', retryAfterMs: 1000 });
     await expect(waiting).rejects.toMatchObject({ kind: 'unavailable', retryAfterMs: 1000 });
     leave();
-    expect(gate.isFull).toBe(false);
+    expect(gate.isFull()).toBe(false);
   });
 
   test('loses who leaves the line, and gives the place to the next', async () => {
@@ -42,7 +42,7 @@ describe('the gate of a model', () => {
     await expect(gone).rejects.toThrow('left');
     leave();
     (await next)();
-    expect(gate.isFull).toBe(false);
+    expect(gate.isFull()).toBe(false);
   });
 
   test('gives no place to who leaves the line in the moment in which one comes free', async () => {
@@ -55,6 +55,6 @@ describe('the gate of a model', () => {
     leave();
     await expect(gone).rejects.toThrow('left');
     (await next)();
-    expect(gate.isFull).toBe(false);
+    expect(gate.isFull()).toBe(false);
   });
 });

@@ -15,7 +15,7 @@ const shown = (partial: string, pieces: readonly string[]): string | null => {
     if (fresh === null) return null;
     text += fresh;
   }
-  return seam.isMatched ? text : null;
+  return seam.isMatched() ? text : null;
 };
 
 describe('the request for a continuation', () => {
@@ -57,7 +57,7 @@ describe('the seam', () => {
 
   test('holds nothing back once it is found', () => {
     const seam = createSeam(PARTIAL, settings);
-    expect([seam.accept(ANCHOR), seam.isMatched, seam.accept('ay'), seam.accept(ANCHOR)]).toEqual([
+    expect([seam.accept(ANCHOR), seam.isMatched(), seam.accept('ay'), seam.accept(ANCHOR)]).toEqual([
       '',
       true,
       'ay',

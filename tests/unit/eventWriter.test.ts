@@ -50,9 +50,9 @@ const readUntil = async (text: string): Promise<string> => {
 describe('an event writer', () => {
   test('sends nothing by itself, and with the first frame its headers', async () => {
     const writer = write();
-    expect([writer.isOpen, res.headersSent]).toEqual([false, false]);
+    expect([writer.isOpen(), res.headersSent]).toEqual([false, false]);
     expect(writer.write('data: 1\n\n')).toBeUndefined();
-    expect(writer.isOpen).toBe(true);
+    expect(writer.isOpen()).toBe(true);
     const got = await readUntil('data: 1');
     expect(got).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
     expect(got).toContain('X-Told: late');
@@ -63,7 +63,7 @@ describe('an event writer', () => {
   test('shows life in a silence, and not while it writes', async () => {
     const writer = write({ heartbeatMs: 40 });
     await readUntil(': keep-alive');
-    expect(writer.isOpen).toBe(true);
+    expect(writer.isOpen()).toBe(true);
     const talking = setInterval(() => void writer.write('data: x\n\n'), 4);
     socket.once('data', () => undefined);
     const got = await readUntil('data: x\n\n\r\n9\r\ndata: x\n\n\r\n9\r\ndata: x\n\n\r\n9\r\ndata: x\n\n');

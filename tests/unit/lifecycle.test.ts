@@ -19,9 +19,9 @@ test('phases close in order, within a phase the last opened first, once however 
   lifecycle.onClose('replies', 'first', close('first'));
   lifecycle.onClose('replies', 'second', close('second'));
   lifecycle.onClose('admission', 'gate', close('gate'));
-  expect(lifecycle.isClosing).toBe(false);
+  expect(lifecycle.isClosing()).toBe(false);
   const all = [lifecycle.close(), lifecycle.close()];
-  expect(lifecycle.isClosing).toBe(true);
+  expect(lifecycle.isClosing()).toBe(true);
   await Promise.all(all);
   expect(closed).toEqual(['gate', 'second', 'first', 'database']);
 });

@@ -137,7 +137,7 @@ describe('the usage of an answer', () => {
   const from = (parts: readonly RoutedPart[]): Usage | null => {
     const usage = createAnswerUsage(40);
     for (const part of parts) usage.add(part);
-    return usage.sum;
+    return usage.sum();
   };
   const model: RoutedPart = { type: 'model', model: 'm', reason: 'network' };
   const text: RoutedPart = { type: 'delta', text: 'twelve units' };

@@ -54,7 +54,7 @@ export const openMongoStores = async ({ uri, logger, clock = systemClock, metric
     await buildIndexes(collections);
     await repair();
   }, log);
-  const guard = createGuard({ isReady: () => opening.isReady, clock, logger: log, metrics });
+  const guard = createGuard({ isReady: () => opening.isReady(), clock, logger: log, metrics });
 
   return {
     kind: 'mongodb',

@@ -8,7 +8,7 @@ const RETRY_MS = 1_000;
 
 export interface Opening {
   /** Whether an attempt has succeeded and nobody has closed it since. */
-  readonly isReady: boolean;
+  isReady(): boolean;
   /** Makes no further attempt; resolves when a running one has ended. */
   stop(): Promise<void>;
 }
@@ -47,9 +47,7 @@ export const startOpening = async (attempt: () => Promise<void>, logger: Logger)
   const ended = isOpen ? Promise.resolve() : tryOn().catch(() => undefined);
 
   return {
-    get isReady() {
-      return isOpen && !closing.signal.aborted;
-    },
+    isReady: () => isOpen && !closing.signal.aborted,
     stop: async () => {
       closing.abort();
       await ended;

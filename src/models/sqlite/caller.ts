@@ -52,7 +52,7 @@ export const createCaller = (options: CallerOptions): Stores => {
     } catch (error) {
       throw toStoreError(error, reader.file);
     } finally {
-      if (reader.isTransaction) reader.run('COMMIT');
+      if (reader.isTransaction()) reader.run('COMMIT');
     }
   };
 

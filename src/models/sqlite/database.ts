@@ -6,7 +6,7 @@ import { APPLICATION_ID, MIGRATIONS } from './migrations/index.ts';
 export interface Database {
   readonly file: string;
   /** False again as soon as SQLite has rolled back by itself, as it does when the disk is full. */
-  readonly isTransaction: boolean;
+  isTransaction(): boolean;
   /** The first row as SQLite gives it, or undefined; what is in it only the statement knows. */
   get(sql: string, ...values: SQLInputValue[]): unknown;
   all(sql: string, ...values: SQLInputValue[]): unknown[];
@@ -55,9 +55,7 @@ export const openDatabase = (file: string, { readOnly }: { readonly readOnly: bo
   };
   const database: Database = {
     file,
-    get isTransaction() {
-      return connection.isTransaction;
-    },
+    isTransaction: () => connection.isTransaction,
     get: (sql, ...values) => prepared(sql).get(...values),
     all: (sql, ...values) => prepared(sql).all(...values),
     run: (sql, ...values) => Number(prepared(sql).run(...values).changes),
@@ -115,7 +113,7 @@ export const migrate = (db: Database, migrations: readonly string[] = MIGRATIONS
     db.exec('COMMIT');
     return pending.length;
   } catch (error) {
-    if (db.isTransaction) db.exec('ROLLBACK');
+    if (db.isTransaction()) db.exec('ROLLBACK');
     throw error;
   }
 };

@@ -52,7 +52,7 @@ export const createGroupRunner = (db: Database, stores: SyncStores): GroupRunner
     } catch (error) {
       const outcome = failed(operation.id, error);
       // When the disk is full SQLite ends the whole transaction, and with it what the others did.
-      if (!db.isTransaction || (!outcome.ok && outcome.error.kind === 'unavailable')) throw error;
+      if (!db.isTransaction() || (!outcome.ok && outcome.error.kind === 'unavailable')) throw error;
       db.run('ROLLBACK TO operation');
       db.run('RELEASE operation');
       return outcome;
@@ -69,7 +69,7 @@ export const createGroupRunner = (db: Database, stores: SyncStores): GroupRunner
       return outcomes;
     } catch (error) {
       isDiskSuspect ||= isIoError(error);
-      if (db.isTransaction) db.run('ROLLBACK');
+      if (db.isTransaction()) db.run('ROLLBACK');
       const cause = toStoreError(error, db.file);
       const reason =
         cause instanceof StoreUnavailableError ? cause : new StoreUnavailableError(String(cause), { cause });

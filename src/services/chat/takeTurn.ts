@@ -125,7 +125,7 @@ export const createTakeTurn = (options: TakeTurnOptions): TakeTurn => {
     const release = (): void => usage.release(id);
     try {
       const sent = await begin(stored, draft, turn.clientMessageId);
-      void sent.reply.done.then(release, release);
+      void sent.reply.done().then(release, release);
       return sent;
     } catch (error) {
       release();

@@ -39,8 +39,9 @@ const createTally = (booked: Pick<OpenCompletion, 'answered'>, promptUnits: numb
     units += text.length;
     if (text !== '') booked.answered(text);
     if (units > MAX_ANSWER_UNITS) throw new AppError('LLM_FAILED', { detail: 'The answer had no end' });
-    if (part.type !== 'finish' || used.sum === null) return sink.take(part);
-    const told = sink.take({ type: 'usage', usage: used.sum });
+    const usage = part.type === 'finish' ? used.sum() : null;
+    if (usage === null) return sink.take(part);
+    const told = sink.take({ type: 'usage', usage });
     return told ? told.then(() => sink.take(part)) : sink.take(part);
   };
 };

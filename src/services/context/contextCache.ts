@@ -11,8 +11,8 @@ export interface ContextCache {
   get(chatId: string): CachedBranch | undefined;
   set(chatId: string, branch: CachedBranch): void;
   delete(chatId: string): void;
-  readonly bytes: number;
-  readonly chats: number;
+  bytes(): number;
+  chats(): number;
 }
 
 /** Objects, strings' headers and the map's entry, by V8's layout: a round figure on the safe side. */
@@ -31,11 +31,7 @@ export const createContextCache = (maxBytes: number): ContextCache => {
     get: (chatId) => cache.get(chatId),
     set: (chatId, branch) => void cache.set(chatId, branch),
     delete: (chatId) => void cache.delete(chatId),
-    get bytes() {
-      return cache.calculatedSize;
-    },
-    get chats() {
-      return cache.size;
-    },
+    bytes: () => cache.calculatedSize,
+    chats: () => cache.size,
   };
 };

@@ -140,6 +140,6 @@ export const createContextService = (options: ContextOptions): ContextService =>
       if (extended) keep(message.chatId, extended);
     },
     forget: (chatId) => cache.delete(chatId),
-    stats: () => ({ bytes: cache.bytes, chats: cache.chats }),
+    stats: () => ({ bytes: cache.bytes(), chats: cache.chats() }),
   };
 };

@@ -35,8 +35,8 @@ export interface Answer {
   /** The same for events that say this text together, and nothing else. */
   acceptText(text: string): void;
   /** Whether `[DONE]` was seen: nothing after it belongs to the answer. */
-  readonly isDone: boolean;
-  readonly finishReason: FinishReason | null;
+  isDone(): boolean;
+  finishReason(): FinishReason | null;
   /** The answer is over. @throws ProviderError `invalid` when the model did not say that it had finished */
   end(): void;
   /** The answer broke off: who answered and what the books know is kept. */
@@ -127,12 +127,8 @@ export const createAnswer = ({ emit, onToken, toError, onPlainText, ...known }: 
   };
 
   return {
-    get isDone() {
-      return isDone;
-    },
-    get finishReason() {
-      return finishReason;
-    },
+    isDone: () => isDone,
+    finishReason: () => finishReason,
     accept: ({ event, data }) => {
       if (isDone) return;
       if (data.trim() === '[DONE]') {

@@ -32,7 +32,7 @@ export interface Attempt {
   readonly model: string;
   readonly number: number;
   /** Whether the call went out. */
-  readonly isBegun: boolean;
+  isBegun(): boolean;
   /** The call itself; its time runs from here, and it begins with the first part that is asked for. */
   answer(signal: AbortSignal, timeouts: StreamTimeouts): AsyncIterable<LlmPart>;
   /**
@@ -43,9 +43,9 @@ export interface Attempt {
    */
   readonly pass: (part: LlmPart) => readonly LlmPart[];
   /** Whether visible text, or another part of an answer than thoughts, was passed on. */
-  readonly hasContent: boolean;
+  hasContent(): boolean;
   /** Whether another model can go on from here: there is text, and none of what cannot be gone on with: a tool call, a refusal, a picture, an open thought. */
-  readonly canBeContinued: boolean;
+  canBeContinued(): boolean;
   /** Writes down that it failed; nothing when it had ended before. */
   failed(error: ProviderError): void;
   /** Tells operators of the failure, with what happens next. */
@@ -123,21 +123,19 @@ export const createAttempt = (tools: AttemptTools, options: AttemptOptions): Att
   });
 
   const finished = (part: Extract<LlmPart, { type: 'finish' }>): readonly LlmPart[] => {
-    if (!screen.hasContent && !MAY_BE_EMPTY.has(part.reason)) {
+    if (!screen.hasContent() && !MAY_BE_EMPTY.has(part.reason)) {
       throw providerError('invalid', { cause: new Error(`no text, finish reason ${part.reason}`) });
     }
     succeeded(part.reason);
     // Books of an answer that another model's could still replace were held back.
     const { usage } = books;
-    return screen.hasContent || usage === null ? [part] : [{ type: 'usage', usage }, part];
+    return screen.hasContent() || usage === null ? [part] : [{ type: 'usage', usage }, part];
   };
 
   return {
     model,
     number,
-    get isBegun() {
-      return startedAt !== null;
-    },
+    isBegun: () => startedAt !== null,
     answer: (signal, timeouts) => {
       startedAt = clock.now();
       watcher.begun();
@@ -151,26 +149,22 @@ export const createAttempt = (tools: AttemptTools, options: AttemptOptions): Att
           return [part];
         case 'usage':
           books = { ...books, usage: part.usage };
-          return screen.hasContent ? [part] : [];
+          return screen.hasContent() ? [part] : [];
         case 'finish':
           return finished(part);
         default:
           return screen.pass(part);
       }
     },
-    get hasContent() {
-      return screen.hasContent;
-    },
-    get canBeContinued() {
-      return screen.canBeContinued;
-    },
+    hasContent: () => screen.hasContent(),
+    canBeContinued: () => screen.canBeContinued(),
     failed: (error) => {
       if (!end({ outcome: 'failed', reason: error.kind })) return;
       watcher.failed(error, { startedAt: startedAt ?? clock.now(), wasAlive: firstTokenMs !== null });
       metrics.llmFailure(model, error.kind);
     },
     log: (error, next) => {
-      logger.warn('model failed', { ...line(), kind: error.kind, next, hasAnswered: screen.hasContent, err: error });
+      logger.warn('model failed', { ...line(), kind: error.kind, next, hasAnswered: screen.hasContent(), err: error });
     },
     cancelled: (reason) => {
       if (isEnded) return;

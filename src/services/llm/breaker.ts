@@ -27,13 +27,13 @@ export interface BreakerOptions {
  * A probe is one real call; there is at most one at a time.
  */
 export interface Breaker {
-  readonly state: BreakerState;
+  state(): BreakerState;
   /** When a request may ask it alone again; 0 while it is closed. */
-  readonly returnsAt: number;
+  returnsAt(): number;
   /** Whether a request that asks another model too may ask it now. */
-  readonly wantsProbe: boolean;
+  wantsProbe(): boolean;
   /** Whether asking it would cost a wait: it fails by silence, not by saying so. */
-  readonly isSilent: boolean;
+  isSilent(): boolean;
   succeeded(): void;
   failed(failure: BreakerFailure): void;
   /**
@@ -104,18 +104,10 @@ export const createBreaker = (options: BreakerOptions): Breaker => {
   };
 
   return {
-    get state() {
-      return state;
-    },
-    get returnsAt() {
-      return state === 'closed' ? 0 : returnsAt;
-    },
-    get wantsProbe() {
-      return state === 'open' && clock.now() >= probeAt;
-    },
-    get isSilent() {
-      return state !== 'closed' && isSilent;
-    },
+    state: () => state,
+    returnsAt: () => (state === 'closed' ? 0 : returnsAt),
+    wantsProbe: () => state === 'open' && clock.now() >= probeAt,
+    isSilent: () => state !== 'closed' && isSilent,
     succeeded: () => {
       if (state !== 'closed') return;
       outcomes.push(true);

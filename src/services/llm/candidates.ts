@@ -64,7 +64,7 @@ export const createCandidates = (options: CandidatesOptions): Candidates => {
   let held: FreeToken | null = null;
 
   const tokenInMs = ({ slug }: PooledModel): number =>
-    isFree(slug) && held === null ? pool.freePool.nextAt - clock.now() : -Infinity;
+    isFree(slug) && held === null ? pool.freePool.nextAt() - clock.now() : -Infinity;
   const hasToken = (model: PooledModel): boolean => tokenInMs(model) <= 0;
   const isWell = (model: PooledModel): boolean => !used.has(model) && pool.isWell(model);
   const ready = (): readonly PooledModel[] => all.filter((model) => isWell(model) && hasToken(model));
@@ -85,7 +85,7 @@ export const createCandidates = (options: CandidatesOptions): Candidates => {
 
   const takeFrom = (models: readonly PooledModel[]): PooledModel | null => {
     const calm = preferred(models, (model) => !pool.isSuspect(model));
-    const free = preferred(calm, ({ gate }) => !gate.isFull);
+    const free = preferred(calm, ({ gate }) => !gate.isFull());
     const model = choice.take(free, wanted, chatId);
     if (model) use(model);
     return model;
@@ -93,12 +93,12 @@ export const createCandidates = (options: CandidatesOptions): Candidates => {
 
   /** Somebody who is finding out already is waited for. */
   const wellInMs = (model: PooledModel): number =>
-    model.breaker.state === 'half-open' ? settings.maxReturnWaitMs : pool.wellAt(model) - clock.now();
+    model.breaker.state() === 'half-open' ? settings.maxReturnWaitMs : pool.wellAt(model) - clock.now();
   const waitMsOf = (model: PooledModel): number => Math.max(wellInMs(model), tokenInMs(model));
 
   const isCooling = ({ slug }: PooledModel): boolean => pool.cooldowns.modelUntil(slug) > clock.now();
   const mayProbe = (model: PooledModel): boolean =>
-    !used.has(model) && model.breaker.wantsProbe && !isCooling(model) && !model.gate.isFull && hasToken(model);
+    !used.has(model) && model.breaker.wantsProbe() && !isCooling(model) && !model.gate.isFull() && hasToken(model);
 
   return {
     ready,
@@ -114,10 +114,10 @@ export const createCandidates = (options: CandidatesOptions): Candidates => {
     },
     takePicked: () => {
       const [model] = all;
-      if (wanted.by !== 'picked' || !model || model.breaker.isSilent) return null;
+      if (wanted.by !== 'picked' || !model || model.breaker.isSilent()) return null;
       if (isCooling(model) || !hasToken(model)) return null;
       use(model);
-      const isProbe = model.breaker.state === 'open';
+      const isProbe = model.breaker.state() === 'open';
       if (isProbe) model.breaker.beginProbe();
       return { model, isProbe };
     },

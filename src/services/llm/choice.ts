@@ -55,7 +55,7 @@ const priceOf = ({ offered }: PooledModel): number => {
 const narrow = (models: readonly PooledModel[], { by }: Wanted): readonly PooledModel[] => {
   switch (by) {
     case 'fast':
-      return least(models, ({ health }) => Math.round(health.medianFirstTokenMs ?? 0));
+      return least(models, ({ health }) => Math.round(health.medianFirstTokenMs() ?? 0));
     case 'cheap':
       return least(models, priceOf);
     default:

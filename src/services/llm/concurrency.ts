@@ -3,7 +3,7 @@ import { providerError } from './providerErrors.ts';
 
 /** How many calls run at one model at once; who comes later waits in line. */
 export interface Gate {
-  readonly isFull: boolean;
+  isFull(): boolean;
   /**
    * Waits for a place.
    * @returns how to give it back; more than once does nothing
@@ -67,9 +67,7 @@ export const createGate = (settings: ConcurrencySettings, onWaited: (ms: number)
   };
 
   return {
-    get isFull() {
-      return running >= maxRunning;
-    },
+    isFull: () => running >= maxRunning,
     enter: async (signal) => {
       signal.throwIfAborted();
       if (running < maxRunning) return take();

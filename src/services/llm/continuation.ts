@@ -46,7 +46,7 @@ const normalise = (text: string): { readonly text: string; readonly ends: readon
 /** Finds where a continuation leaves off repeating, and lets out what is new. */
 export interface Seam {
   /** Whether the end of the old answer was found; all that comes from then on is new. */
-  readonly isMatched: boolean;
+  isMatched(): boolean;
   /** @returns what is new in it, possibly nothing; null when the old end did not come in time */
   accept(text: string): string | null;
 }
@@ -78,9 +78,7 @@ export const createSeam = (partial: string, settings: ContinuationSettings): Sea
   };
 
   return {
-    get isMatched() {
-      return isMatched;
-    },
+    isMatched: () => isMatched,
     accept: (text) => {
       if (isMatched) return trailing === '' ? text : withoutTrailing(text);
       held += text;

@@ -13,7 +13,7 @@ export interface Cooldowns {
   /** Milliseconds of the clock; in the past or 0 when the model may be asked. The key is not in it. */
   modelUntil(model: string): number;
   /** The same of the key; nobody is asked before. */
-  readonly keyUntil: number;
+  keyUntil(): number;
   /**
    * Asks whether anything may be asked with the key. After a refusal's time one caller is let through to find out, and
    * the others wait for that.
@@ -61,9 +61,7 @@ export const createCooldowns = (clock: Clock, settings: CooldownSettings): Coold
       if (waitMs !== null) models.set(model, Math.max(models.get(model) ?? 0, now + waitMs));
     },
     modelUntil: (model) => Math.max(models.get(model) ?? 0, isFree(model) ? freeUntil : 0),
-    get keyUntil() {
-      return keyUntil;
-    },
+    keyUntil: () => keyUntil,
     admit: () => {
       if (keyUntil === 0) return { waitMs: 0, isKeyProbe: false };
       const waitMs = isKeyProbed ? KEY_PROBE_WAIT_MS : Math.max(0, keyUntil - clock.now());

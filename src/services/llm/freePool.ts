@@ -19,7 +19,7 @@ export interface FreeToken {
  */
 export interface FreePool {
   /** When there is a token, in milliseconds of the clock: now or in the past where there is one, always 0 without a limit. */
-  readonly nextAt: number;
+  nextAt(): number;
   /** Takes the token that is there at `nextAt`; who takes one that is not there yet waits for it, and nobody else gets it. */
   take(): FreeToken;
 }
@@ -36,7 +36,7 @@ export const createFreePool = (clock: Clock, { perMinute, returnMs }: FreePoolSe
   };
 
   return {
-    get nextAt() {
+    nextAt: () => {
       if (perMinute === 0) return 0;
       // All are in somebody's hands: no call that is still to go out gives its token back sooner.
       return readyAt[0] ?? clock.now() + returnMs;

@@ -10,13 +10,13 @@ export interface Health {
   /** The first visible text did: what a user waits for. */
   visible(ms: number): void;
   /** 0 to 1 over the recent past; null when it was never asked. */
-  readonly successRate: number | null;
+  successRate(): number | null;
   /** Milliseconds; null without a recent answer. */
-  readonly medianFirstTokenMs: number | null;
+  medianFirstTokenMs(): number | null;
   /** How long its first token may take before it counts as lost. */
-  readonly firstTokenTimeoutMs: number;
+  firstTokenTimeoutMs(): number;
   /** How long it may be silent before others are preferred. */
-  readonly suspectAfterMs: number;
+  suspectAfterMs(): number;
   /**
    * What its weight is multiplied with, from the floor to 1.
    * @param typicalMs the median of the other models' first tokens; null when unknown
@@ -99,22 +99,20 @@ export const createHealth = (clock: Clock, settings: RouterSettings): Health => 
     failed: () => count(false),
     alive: (ms) => lives.add(ms),
     visible: (ms) => texts.add(ms),
-    get successRate() {
+    successRate: () => {
       const { good, bad } = tally.now();
       if (!wasAsked) return null;
       // Both fade alike, so that the ratio outlives them; after days nothing is left to divide.
       return good + bad < Number.EPSILON ? 1 : good / (good + bad);
     },
-    get medianFirstTokenMs() {
-      return medianOf(texts.all());
-    },
-    get firstTokenTimeoutMs() {
+    medianFirstTokenMs: () => medianOf(texts.all()),
+    firstTokenTimeoutMs: () => {
       const known = p95();
       if (known === null) return firstTokenMs;
       const { firstTokenFloor, firstTokenCeiling, p95Factor } = settings;
       return clamp(p95Factor * known, firstTokenFloor * firstTokenMs, firstTokenCeiling * firstTokenMs);
     },
-    get suspectAfterMs() {
+    suspectAfterMs: () => {
       const known = p95();
       if (known === null) return settings.suspectCold * firstTokenMs;
       return Math.max(settings.suspectFloor * firstTokenMs, 1.5 * known);

@@ -65,9 +65,9 @@ export interface Hedge {
   /** Waits for the probe alone. @throws what it failed with */
   wait(): Promise<Opened>;
   /** Whether the probe may still answer this request. */
-  readonly isPending: boolean;
+  isPending(): boolean;
   /** Whether it has answered, and nobody has read that. */
-  readonly hasAnswered: boolean;
+  hasAnswered(): boolean;
   /** The request is over: the probe goes on listening, unless the request was left. */
   end(isLeft: boolean): void;
 }
@@ -130,12 +130,8 @@ export const createHedge = (probe: Turn): Hedge => {
       if ('error' in result) throw result.error;
       return win(result.opened);
     },
-    get isPending() {
-      return state === 'asked';
-    },
-    get hasAnswered() {
-      return answer !== null;
-    },
+    isPending: () => state === 'asked',
+    hasAnswered: () => answer !== null,
     end: (isLeft) => {
       if (state !== 'asked') return;
       if (reading === null) probe.endedBy(null);

@@ -96,14 +96,14 @@ export const createModelPool = ({ models, clock, random, settings, metrics }: Mo
   });
 
   const isCool = ({ slug }: PooledModel): boolean => cooldowns.modelUntil(slug) > clock.now();
-  const hasKey = (): boolean => cooldowns.keyUntil <= clock.now();
-  const isWell = (model: PooledModel): boolean => model.breaker.state === 'closed' && !isCool(model);
-  const tokenAt = ({ slug }: PooledModel): number => (isFree(slug) ? freePool.nextAt : 0);
+  const hasKey = (): boolean => cooldowns.keyUntil() <= clock.now();
+  const isWell = (model: PooledModel): boolean => model.breaker.state() === 'closed' && !isCool(model);
+  const tokenAt = ({ slug }: PooledModel): number => (isFree(slug) ? freePool.nextAt() : 0);
   const isShort = (model: PooledModel): boolean => tokenAt(model) > clock.now();
-  const wellAt = ({ slug, breaker }: PooledModel): number => Math.max(cooldowns.modelUntil(slug), breaker.returnsAt);
+  const wellAt = ({ slug, breaker }: PooledModel): number => Math.max(cooldowns.modelUntil(slug), breaker.returnsAt());
 
   const factorOf = (model: PooledModel): number => {
-    const others = pooled.flatMap((other) => (other === model ? [] : (other.health.medianFirstTokenMs ?? [])));
+    const others = pooled.flatMap((other) => (other === model ? [] : (other.health.medianFirstTokenMs() ?? [])));
     return model.health.factor(medianOf(others));
   };
 
@@ -170,11 +170,12 @@ export const createModelPool = ({ models, clock, random, settings, metrics }: Mo
     returnsAt: (model) => Math.max(wellAt(model), tokenAt(model)),
     isSuspect: ({ silent, health }) => {
       const [longest] = silent;
-      return longest !== undefined && clock.now() - longest.startedAt > health.suspectAfterMs;
+      return longest !== undefined && clock.now() - longest.startedAt > health.suspectAfterMs();
     },
     weigh: (list) => list.map((model) => ({ slug: model.slug, weight: model.weight * factorOf(model) })),
     stateOf: (model) => {
-      if (model.breaker.state !== 'closed') return model.breaker.state;
+      const state = model.breaker.state();
+      if (state !== 'closed') return state;
       if (isCool(model) || isShort(model) || !hasKey()) return 'cooling';
       return factorOf(model) < DEGRADED_BELOW ? 'degraded' : 'healthy';
     },

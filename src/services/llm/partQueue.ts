@@ -6,10 +6,10 @@ export interface PartQueue {
   /** Everything that waits. */
   take(): LlmPart[];
   /** Characters that wait, about. */
-  readonly size: number;
+  size(): number;
   /** No more parts come; what waits is still delivered, then the error is thrown, if there is one. */
   close(error?: Error): void;
-  readonly isClosed: boolean;
+  isClosed(): boolean;
   /** Resolves when there is something to take, or nothing more to wait for. @throws what it was closed with */
   ready(): Promise<boolean>;
 }
@@ -71,18 +71,14 @@ export const createPartQueue = (schedule: Schedule = (wake) => wake()): PartQueu
       size = 0;
       return taken;
     },
-    get size() {
-      return size;
-    },
+    size: () => size,
     close: (error) => {
       if (isClosed) return;
       isClosed = true;
       failure = error ?? null;
       notify();
     },
-    get isClosed() {
-      return isClosed;
-    },
+    isClosed: () => isClosed,
     ready: async () => {
       // Whoever is woken may come too late for what it was woken for.
       while (parts.length === 0 && !isClosed) {

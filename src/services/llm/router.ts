@@ -81,7 +81,7 @@ export const createRouter = (options: RouterOptions): LlmRouter => {
 
   const states = (): readonly ModelState[] => {
     const now = clock.now();
-    const { keyUntil } = pool.cooldowns;
+    const keyUntil = pool.cooldowns.keyUntil();
     const ready = keyUntil > now ? [] : pool.models.filter((model) => pool.isReady(model));
     const next = choice.next(ready);
     const shares = choice.shares(ready);
@@ -95,8 +95,8 @@ export const createRouter = (options: RouterOptions): LlmRouter => {
         next: slug === next,
         state: pool.stateOf(model),
         cooldownUntil: until > now ? new Date(until) : null,
-        firstTokenMs: health.medianFirstTokenMs,
-        successRate: health.successRate,
+        firstTokenMs: health.medianFirstTokenMs(),
+        successRate: health.successRate(),
         share: shares.get(slug) ?? 0,
         offered: offered ?? null,
       };

@@ -45,12 +45,12 @@ export const createRoute = (tools: RouteTools, asked: RouteAsked): Route => {
   let shown = '';
 
   const turnOf = (model: PooledModel | null, { kind }: ProviderError, partial: string | null = null): Turn | null =>
-    model && turns.take(model, kind, { isKeyProbe, partial, isRaced: hedge?.isPending ?? false });
+    model && turns.take(model, kind, { isKeyProbe, partial, isRaced: hedge?.isPending() ?? false });
 
-  const pendingProbe = (): Turn | null => (hedge?.isPending ? hedge.probe : null);
+  const pendingProbe = (): Turn | null => (hedge?.isPending() ? hedge.probe : null);
 
   const continuing = (turn: Turn, failure: ProviderError): Turn | null => {
-    const isOpen = turn.hasShown && !turn.attempt.canBeContinued;
+    const isOpen = turn.hasShown() && !turn.attempt.canBeContinued();
     if (!continues || isOpen || shown.trim() === '' || continuations >= settings.maxContinuations) return null;
     continuations += 1;
     return turnOf(candidates.take(), failure, shown);
@@ -58,7 +58,7 @@ export const createRoute = (tools: RouteTools, asked: RouteAsked): Route => {
 
   /** Where there is no other model at all, the same one once more. */
   const again = async ({ model }: Turn, failure: ProviderError): Promise<Turn | null> => {
-    if (turns.taken > 1 || !mayAskAgain(failure) || model.breaker.state !== 'closed') return null;
+    if (turns.taken() > 1 || !mayAskAgain(failure) || model.breaker.state() !== 'closed') return null;
     const waitMs = candidates.waitMsOf(model);
     if (waitMs > settings.maxSameModelWaitMs) return null;
     candidates.hold(model);
@@ -68,7 +68,7 @@ export const createRoute = (tools: RouteTools, asked: RouteAsked): Route => {
   };
 
   const another = async (turn: Turn, failure: ProviderError): Promise<Turn | null> => {
-    if (hedge?.hasAnswered) return hedge.probe;
+    if (hedge?.hasAnswered()) return hedge.probe;
     const following = turnOf(candidates.take(), failure) ?? pendingProbe();
     if (following !== null) return following;
     if (await waitForToken()) return turnOf(candidates.take(), failure);
@@ -82,9 +82,9 @@ export const createRoute = (tools: RouteTools, asked: RouteAsked): Route => {
   };
 
   const next = async (turn: Turn, error: ProviderError): Promise<Turn | null> => {
-    if (turns.isOver) return null;
+    if (turns.isOver()) return null;
     const hasShown = brokeOff !== null;
-    const remedy = remedyFor({ error, number: turns.taken, maxAttempts: settings.maxAttempts, hasShown });
+    const remedy = remedyFor({ error, number: turns.taken(), maxAttempts: settings.maxAttempts, hasShown });
     switch (remedy) {
       case 'another':
         return another(turn, error);
@@ -103,7 +103,7 @@ export const createRoute = (tools: RouteTools, asked: RouteAsked): Route => {
   const withReturn = (failure: ProviderError): ProviderError => {
     const { kind, message, scope, cause, retryAfterMs } = failure;
     if (retryAfterMs !== null || !IS_UNAVAILABLE.has(kind)) return failure;
-    const keyWaitMs = pool.cooldowns.keyUntil - tools.clock.now();
+    const keyWaitMs = pool.cooldowns.keyUntil() - tools.clock.now();
     const earliest = candidates.earliest();
     const waitMs = Math.max(keyWaitMs, earliest ? candidates.waitMsOf(earliest) : 0, MIN_RETURN_MS);
     return new ProviderError(kind, message, { scope, cause, retryAfterMs: Math.ceil(waitMs) });
@@ -124,7 +124,7 @@ export const createRoute = (tools: RouteTools, asked: RouteAsked): Route => {
       return (current = first.turn);
     },
     open: async (turn) => {
-      if (hedge === null || !(hedge.isPending || turn === hedge.probe)) {
+      if (hedge === null || !(hedge.isPending() || turn === hedge.probe)) {
         return { turn, head: [], rest: await turn.ask() };
       }
       const opened = await (turn === hedge.probe ? hedge.wait() : hedge.race(turn));
@@ -138,7 +138,7 @@ export const createRoute = (tools: RouteTools, asked: RouteAsked): Route => {
       const failure = turn.endedBy(error);
       signal.throwIfAborted();
       if (failure === null) throw brokeOff ?? error;
-      if (turn.hasShown && !isWhole) brokeOff = failure;
+      if (turn.hasShown() && !isWhole) brokeOff = failure;
       firstFailure ??= failure;
       const following = await next(turn, failure);
       turn.attempt.log(failure, following?.model.slug ?? null);

@@ -21,9 +21,9 @@ export interface Screen {
   /** What the next part lets out. */
   readonly pass: (part: AnswerPart) => readonly LlmPart[];
   /** Whether anything but thoughts was let out. */
-  readonly hasContent: boolean;
+  hasContent(): boolean;
   /** Whether another model can go on from here: there is text, and none of what cannot be gone on with: a tool call, a refusal, a picture, an open thought. */
-  readonly canBeContinued: boolean;
+  canBeContinued(): boolean;
 }
 
 /** With one part more; neighbouring text is one. */
@@ -94,11 +94,7 @@ export const createScreen = ({ onAlive, onVisible }: ScreenOptions): Screen => {
           return passExtra(part);
       }
     },
-    get hasContent() {
-      return hasContent;
-    },
-    get canBeContinued() {
-      return hasContent && !isClosed && !isThinking;
-    },
+    hasContent: () => hasContent,
+    canBeContinued: () => hasContent && !isClosed && !isThinking,
   };
 };

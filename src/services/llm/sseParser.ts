@@ -38,9 +38,7 @@ const createRemainder = (maxBytes: number) => {
   let buffer = Buffer.alloc(0);
   let length = 0;
   return {
-    get length() {
-      return length;
-    },
+    length: () => length,
     add: (bytes: Buffer): void => {
       const needed = length + bytes.length;
       if (needed > maxBytes) throw tooLong();
@@ -84,9 +82,7 @@ const createEventBuilder = (onEvent: SseParserOptions['onEvent'], maxChars: numb
 
   return {
     /** Whether nothing of an event is there yet. */
-    get isBetween() {
-      return name === null && data === null;
-    },
+    isBetween: () => name === null && data === null,
     dispatch: (): void => {
       const event = data === null ? null : { event: name, data };
       name = null;
@@ -126,11 +122,11 @@ export const createSseParser = (options: SseParserOptions): SseParser => {
   /** Whole lines, each with its end. */
   const read = (text: string): void => {
     const lines = text.includes('\r') ? text.replace(/\r\n?/g, '\n') : text;
-    let from = event.isBetween ? shortcut(lines, 0) : 0;
+    let from = event.isBetween() ? shortcut(lines, 0) : 0;
     for (let to = lines.indexOf('\n', from); to !== -1; to = lines.indexOf('\n', from)) {
       if (to === from) event.dispatch();
       else event.line(lines.slice(from, to));
-      from = event.isBetween ? shortcut(lines, to + 1) : to + 1;
+      from = event.isBetween() ? shortcut(lines, to + 1) : to + 1;
     }
   };
 
@@ -140,7 +136,7 @@ export const createSseParser = (options: SseParserOptions): SseParser => {
       const from = endedWithCr && bytes[0] === LF ? 1 : 0;
       endedWithCr = bytes[bytes.length - 1] === CR;
       const to = endOfLines(bytes);
-      if (to > from && remainder.length === 0) {
+      if (to > from && remainder.length() === 0) {
         read(decoded(bytes.toString('utf8', from, to)));
       } else if (to > from) {
         remainder.add(bytes.subarray(from, to));

@@ -115,13 +115,13 @@ export const openReading = (
   });
 
   const fail = (error: unknown): void => {
-    if (queue.isClosed) return;
+    if (queue.isClosed()) return;
     answer.breakOff();
     queue.close(asError(error));
     body.destroy();
   };
   const finish = (): void => {
-    if (queue.isClosed) return;
+    if (queue.isClosed()) return;
     onAnswered();
     try {
       answer.end();
@@ -132,7 +132,7 @@ export const openReading = (
     }
   };
   const accept = (bytes: Buffer | null): void => {
-    if (queue.isClosed) return;
+    if (queue.isClosed()) return;
     try {
       if (bytes) parser.push(bytes);
       else parser.end();
@@ -140,13 +140,13 @@ export const openReading = (
       fail(error);
       return;
     }
-    if (answer.isDone) finish();
-    else if (answer.finishReason !== null) afterFinish ??= setTimeout(finish, AFTER_FINISH_MS);
+    if (answer.isDone()) finish();
+    else if (answer.finishReason() !== null) afterFinish ??= setTimeout(finish, AFTER_FINISH_MS);
   };
 
   const onData = (bytes: Buffer): void => {
     accept(bytes);
-    if (queue.size <= MAX_WAITING_CHARS) return;
+    if (queue.size() <= MAX_WAITING_CHARS) return;
     watchdog.pause();
     body.pause();
   };
@@ -156,7 +156,7 @@ export const openReading = (
   };
   const onBroken = (error?: Error): void => {
     // Once the model has finished, a connection that breaks takes nothing away.
-    if (answer.finishReason !== null) finish();
+    if (answer.finishReason() !== null) finish();
     else fail(providerError('network', { cause: error ?? new Error('connection closed') }));
   };
   const onAbort = (): void => fail(signal.reason);
@@ -170,7 +170,7 @@ export const openReading = (
   return {
     ready: () => {
       // What was taken before is consumed by now.
-      if (body.isPaused() && !queue.isClosed) body.resume();
+      if (body.isPaused() && !queue.isClosed()) body.resume();
       return queue.ready();
     },
     take: () => {
@@ -182,7 +182,7 @@ export const openReading = (
       leaveBeat?.();
       if (afterFinish) clearTimeout(afterFinish);
       signal.removeEventListener('abort', onAbort);
-      if (queue.isClosed) return;
+      if (queue.isClosed()) return;
       queue.close();
       body.destroy();
     },

@@ -53,7 +53,7 @@ export interface Turn {
   /** Told before the model is asked; one that goes on with an answer is told when it does. */
   readonly announcement: RoutedPart | null;
   /** Whether anything of this call was passed on that a client may have seen, unless the request `isWhole`. */
-  readonly hasShown: boolean;
+  hasShown(): boolean;
   /** Waits for a place and asks. @throws ProviderError `unavailable` when there is none in time */
   ask(): Promise<AsyncIterable<LlmPart>>;
   /** What a part lets out. @throws ProviderError, SeamMismatch */
@@ -93,18 +93,18 @@ const ABOUT_REPEATED: ReadonlySet<LlmPart['type']> = new Set(['reasoning', 'extr
 /** Lets out what is new in a continued answer, after the word that another model writes on. */
 const createSeamPass = (attempt: Attempt, seam: Seam, announcement: RoutedPart) => {
   const acceptText = (text: string): readonly RoutedPart[] => {
-    const wasMatched = seam.isMatched;
+    const wasMatched = seam.isMatched();
     const fresh = seam.accept(text);
     if (fresh === null) throw new SeamMismatch();
     const delta: readonly RoutedPart[] = fresh === '' ? [] : [{ type: 'delta', text: fresh }];
-    return seam.isMatched && !wasMatched ? [announcement, ...delta] : delta;
+    return seam.isMatched() && !wasMatched ? [announcement, ...delta] : delta;
   };
 
   return (part: LlmPart): readonly RoutedPart[] => {
-    if (!seam.isMatched && ENDS_SEAM.has(part.type)) throw new SeamMismatch();
+    if (!seam.isMatched() && ENDS_SEAM.has(part.type)) throw new SeamMismatch();
     return attempt.pass(part).flatMap((passed): readonly RoutedPart[] => {
       if (passed.type === 'delta') return acceptText(passed.text);
-      return seam.isMatched || !ABOUT_REPEATED.has(passed.type) ? [passed] : [];
+      return seam.isMatched() || !ABOUT_REPEATED.has(passed.type) ? [passed] : [];
     });
   };
 };
@@ -139,9 +139,7 @@ export const createTurn = (tools: TurnTools, asked: TurnAsked, plan: TurnPlan): 
     attempt,
     plan,
     announcement: seam ? null : announcement,
-    get hasShown() {
-      return seam ? seam.isMatched : attempt.hasContent;
-    },
+    hasShown: () => (seam ? seam.isMatched() : attempt.hasContent()),
     ask: async () => {
       leave = await model.gate.enter(signal);
       return attempt.answer(signal, plan.timeouts);
@@ -150,7 +148,7 @@ export const createTurn = (tools: TurnTools, asked: TurnAsked, plan: TurnPlan): 
     cancel: (reason) => controller?.abort(new TurnCancelled(reason)),
     endedBy: (error) => {
       release();
-      const isFailure = error instanceof ProviderError && attempt.isBegun && !signal.aborted;
+      const isFailure = error instanceof ProviderError && attempt.isBegun() && !signal.aborted;
       if (isFailure) {
         attempt.failed(error);
         return error;

@@ -22,9 +22,9 @@ type TurnOptions = Partial<Omit<TurnPlan, 'timeouts' | 'token'>> & { readonly fi
 
 /** The turns of one request: how many there were, and what each was given. */
 export interface Turns {
-  readonly taken: number;
+  taken(): number;
   /** Whether its time is over: what begins an answer anew has no more of it than the answer itself. */
-  readonly isOver: boolean;
+  isOver(): boolean;
   /** Of a model that was just chosen from the candidates. */
   readonly take: (model: PooledModel, chosenBy: string, options: TurnOptions) => Turn;
 }
@@ -39,18 +39,14 @@ export const createTurns = (tools: RouteTools, asked: RouteAsked): Turns => {
 
   /** The last candidate may take all that is left of the request's time to its first token. */
   const firstTokenMsOf = (model: PooledModel): number => {
-    const own = model.health.firstTokenTimeoutMs;
+    const own = model.health.firstTokenTimeoutMs();
     if (taken < settings.maxAttempts && asked.candidates.ready().length > 0) return own;
     return Math.max(own, settings.firstTokenBudget * settings.firstTokenMs - elapsedMs());
   };
 
   return {
-    get taken() {
-      return taken;
-    },
-    get isOver() {
-      return asked.request.isWhole === true && leftMs() < settings.minAttemptMs;
-    },
+    taken: () => taken,
+    isOver: () => asked.request.isWhole === true && leftMs() < settings.minAttemptMs,
     take: (model, chosenBy, { firstTokenMs, ...plan }) => {
       taken += 1;
       const usual = { isProbe: false, isKeyProbe: false, isRaced: false, partial: null };

@@ -189,7 +189,7 @@ export const createGenerate = (options: GenerateOptions): Generate => {
       content,
       model: progress.model ?? reply.current().model,
       finishReason: progress.finishReason,
-      usage: progress.usage.sum,
+      usage: progress.usage.sum(),
       latencyMs: {
         firstToken: progress.firstTokenAt === null ? null : progress.firstTokenAt - startedAt,
         total: now - startedAt,

@@ -65,7 +65,7 @@ export interface RepliesService {
   /** The same for everything of an owner. */
   stopOwner(ownerId: string): Promise<void>;
   /** How many replies this node is at work on. */
-  readonly running: number;
+  running(): number;
   /** Begins to close what dead processes left behind. */
   startReaper(): Promise<void>;
   /** Lets running replies finish for at most `graceMs` milliseconds, then interrupts them; their text is kept. */
@@ -91,7 +91,7 @@ export const createRepliesService = (options: RepliesOptions): RepliesService =>
   /** Generates a reply whose turn it is. */
   const run = async ({ reply, chat, question, continues }: QueuedTurn): Promise<void> => {
     await generate({ reply, chat, question, model: modelFor(reply, chat), continues });
-    const settled = await reply.done;
+    const settled = await reply.done();
     // A turn of the loop later: whoever follows the reply learns of its end before the chat's new preview.
     await setImmediate();
     events.publish('chatUpdated', { ownerId: reply.ownerId, chat: settled.chat });
@@ -144,7 +144,7 @@ export const createRepliesService = (options: RepliesOptions): RepliesService =>
 
   const stopAll = async (replies: readonly LiveReply[], reason: StopReason): Promise<void> => {
     for (const reply of replies) reply.stop(reason);
-    await Promise.all(replies.map((reply) => reply.done));
+    await Promise.all(replies.map((reply) => reply.done()));
   };
 
   return {
@@ -173,9 +173,7 @@ export const createRepliesService = (options: RepliesOptions): RepliesService =>
         [...live.values()].filter((reply) => reply.ownerId === ownerId),
         'deleted',
       ),
-    get running() {
-      return live.size;
-    },
+    running: () => live.size,
     startReaper: () => reaper.start(),
     close: async (graceMs) => {
       reaper.close();
@@ -186,7 +184,7 @@ export const createRepliesService = (options: RepliesOptions): RepliesService =>
       await turns.close();
       // One that was claimed just now is seen to run in the next turn of the loop.
       await setImmediate();
-      await Promise.all(running().map((reply) => reply.done));
+      await Promise.all(running().map((reply) => reply.done()));
       clearTimeout(late);
       // The followers were woken in this turn of the loop: they tell the end before their connections are closed.
       await setImmediate();

@@ -169,7 +169,7 @@ export const createLiveReply = ({ chat, reply, clientMessageId }: LiveReplyOptio
     clientMessageId,
     chat,
     signal: controller.signal,
-    done,
+    done: () => done,
     current,
     follow,
     append: (more) => {

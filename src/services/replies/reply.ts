@@ -23,5 +23,5 @@ export interface ReplyHandle {
    * The reply once it is final. Never rejects because the generation failed: the status says so. When its end could not be
    * stored it is told as `interrupted` by `STORE_UNAVAILABLE`, and the reaper stores an end later.
    */
-  readonly done: Promise<SettledReply>;
+  done(): Promise<SettledReply>;
 }

@@ -59,8 +59,6 @@ export const createStoredReply = ({ stores, message, clientMessageId }: StoredRe
     chatId: message.chatId,
     follow,
     current: () => latest,
-    get done() {
-      return (done ??= settled());
-    },
+    done: () => (done ??= settled()),
   };
 };

@@ -72,9 +72,7 @@ const createAwaitedReply = (message: Message, outcome: Promise<ReplyHandle>): Re
     chatId: message.chatId,
     follow,
     current: () => known?.current() ?? message,
-    get done() {
-      return outcome.then((reply) => reply.done);
-    },
+    done: () => outcome.then((reply) => reply.done()),
   };
 };
 

@@ -11,7 +11,7 @@ export interface AnswerUsage {
    * By now, of the models whose text is in the answer; null: nothing is known. What a model did not tell is a guess by the length of
    * the texts, once another has gone on with its answer or the answer has ended; the sum is `estimated` then.
    */
-  readonly sum: Usage | null;
+  sum(): Usage | null;
 }
 
 const IS_TEXT: ReadonlySet<RoutedPart['type']> = new Set(['delta', 'refusal', 'tool_calls']);
@@ -57,8 +57,6 @@ export const createAnswerUsage = (promptUnits: number): AnswerUsage => {
         write(part);
       }
     },
-    get sum() {
-      return sum !== null && isOpen() ? addUsage(sum, guess()) : sum;
-    },
+    sum: () => (sum !== null && isOpen() ? addUsage(sum, guess()) : sum),
   };
 };
