@@ -5,8 +5,11 @@ const MAX_DEPTH = 32;
 
 const QUOTE = 34;
 const BACKSLASH = 92;
-const OPENING = new Set([91, 123]);
-const CLOSING = new Set([93, 125]);
+const OPENING_BRACKET = 91;
+const CLOSING_BRACKET = 93;
+const OPENING_BRACE = 123;
+const CLOSING_BRACE = 125;
+const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 const isEscaped = (json: string, at: number): boolean => {
   let backslashes = 0;
@@ -28,8 +31,8 @@ const nesting = (json: string): number => {
   for (let index = 0; index < json.length; index += 1) {
     const code = json.charCodeAt(index);
     if (code === QUOTE) index = endOfString(json, index);
-    else if (OPENING.has(code)) deepest = Math.max(deepest, (depth += 1));
-    else if (CLOSING.has(code)) depth -= 1;
+    else if (code === OPENING_BRACE || code === OPENING_BRACKET) deepest = Math.max(deepest, (depth += 1));
+    else if (code === CLOSING_BRACE || code === CLOSING_BRACKET) depth -= 1;
   }
   return deepest;
 };
@@ -40,7 +43,7 @@ const nesting = (json: string): number => {
  */
 export const parseJson = (bytes: Uint8Array): unknown => {
   try {
-    const json = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    const json = utf8.decode(bytes);
     if (nesting(json) > MAX_DEPTH) throw new Error(`nested deeper than ${String(MAX_DEPTH)}`);
     return parse(json, null, { protoAction: 'error', constructorAction: 'error' });
   } catch (error) {

@@ -46,8 +46,19 @@ const describeError = (error: Error, depth: number): LogFields => ({
   ...(error.cause === undefined ? {} : { cause: redact(error.cause, depth + 1) }),
 });
 
-const isSecret = (key: string, value: unknown): boolean =>
-  SECRET_FIELD.test(key) && !SAFE_FIELD.test(key) && typeof value !== 'number';
+/** Names of fields that were looked at: nearly all are ours, and few; those of a stranger's object end the list once. */
+const MAX_KNOWN_NAMES = 1000;
+const knownNames = new Map<string, boolean>();
+
+const isSecretName = (key: string): boolean => {
+  const known = knownNames.get(key);
+  if (known !== undefined) return known;
+  const isSecret = SECRET_FIELD.test(key) && !SAFE_FIELD.test(key);
+  if (knownNames.size < MAX_KNOWN_NAMES) knownNames.set(key, isSecret);
+  return isSecret;
+};
+
+const isSecret = (key: string, value: unknown): boolean => typeof value !== 'number' && isSecretName(key);
 
 const redactObject = (value: object, depth: number): unknown => {
   if (depth > MAX_DEPTH) return '…';
@@ -68,10 +79,16 @@ export const redact = (value: unknown, depth = 0): unknown => {
   return value === null || typeof value !== 'object' ? value : redactObject(value, depth);
 };
 
-const addContext = winston.format((info) => {
-  const { client: _client, ...context } = requestContext.get() ?? {};
-  return Object.assign(info, { ...context, ...info });
-});
+/** What all lines of a request say; from where it came is for the audit log only. */
+const contextFields = (): LogFields => {
+  const context = requestContext.get();
+  if (!context) return {};
+  const { client: _client, ...fields } = context;
+  return fields;
+};
+
+/** Every value is a copy that `redact` made, so that winston's own JSON, which looks for cycles and sorts, has nothing to do. */
+const jsonLine = winston.format.printf((info) => JSON.stringify(info));
 
 /** The most serious first. */
 const LEVELS: readonly string[] = ['error', 'warn', 'info', 'debug'];
@@ -106,10 +123,12 @@ export const createLogger = (options: LoggerOptions): Logger => {
   const { format } = winston;
   const { service } = options;
   const stream = options.stream ?? process.stdout;
-  const line = format.combine(format.timestamp(), addContext(), options.format === 'json' ? format.json() : textLine);
+  const line = format.combine(format.timestamp(), options.format === 'json' ? jsonLine : textLine);
   /** Straight from format to stream: winston's own way between the two, a pipe of streams, costs as much again. */
   const write = (level: string, message: string, fields: LogFields): void => {
-    const made = line.transform({ ...fields, service, level, message, [LEVEL]: level });
+    const own = { level, message, service };
+    // First to be read first, and last so that no field takes their place.
+    const made = line.transform({ ...own, ...contextFields(), ...fields, ...own, [LEVEL]: level });
     if (typeof made === 'object') stream.write(`${String(made[MESSAGE])}\n`);
   };
   const wrap = (component: string | null): Logger => {

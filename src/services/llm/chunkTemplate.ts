@@ -19,6 +19,29 @@ const decode = (raw: string): string | null => {
   return typeof value === 'string' ? value : null;
 };
 
+interface Decoded {
+  readonly text: string;
+  /** Of so many events, whose raw texts have so many UTF-16 units. */
+  readonly events: number;
+  readonly units: number;
+}
+
+/** What these say one after the other, up to the first that is no whole JSON string. */
+const decodeAll = (raw: readonly string[]): Decoded => {
+  const all = raw.join('');
+  // Looking once for all of them costs as much as looking at one.
+  if (isPlain(all)) return { text: all, events: raw.length, units: all.length };
+  const texts: string[] = [];
+  let units = 0;
+  for (const part of raw) {
+    const text = decode(part);
+    if (text === null) break;
+    texts.push(text);
+    units += part.length;
+  }
+  return { text: texts.join(''), events: texts.length, units };
+};
+
 /** Like `startsWith` with a position, which compares one character at a time: a quarter of the time of a burst. */
 const isAt = (text: string, part: string, at: number): boolean => text.slice(at, at + part.length) === part;
 
@@ -46,18 +69,43 @@ export interface ChunkTemplate {
   take(lines: string, from: number): number;
 }
 
+/** What the events of a stream have in common. */
+interface Frame {
+  /** Up to the text. */
+  readonly head: string;
+  /** From the text to the end of the event. */
+  readonly tail: string;
+  /** Between the texts of two events in a row. */
+  readonly between: string;
+}
+
+/** Where the text ends that begins at `start`, by the end of its event; -1: the event is different. */
+const endOfText = ({ tail }: Frame, lines: string, start: number): number => {
+  const end = lines.indexOf('\n', start) + EVENT_END.length - tail.length;
+  return end >= start && isAt(lines, tail, end) ? end : -1;
+};
+
+/** The raw texts of the events from the one on whose text begins at `first`, up to the first that is different. */
+const rawTexts = (frame: Frame, lines: string, first: number): readonly string[] => {
+  const { head, tail, between } = frame;
+  const raw: string[] = [];
+  for (let start = first; ;) {
+    // Of most events one search and one comparison: to the next quote, and from it to the text of the next event.
+    const quote = lines.indexOf('"', start);
+    const isUsual = isAt(lines, between, quote);
+    const end = isUsual ? quote : endOfText(frame, lines, start);
+    if (end === -1) return raw;
+    raw.push(lines.slice(start, end));
+    if (!isUsual && !isAt(lines, head, end + tail.length)) return raw;
+    start = end + between.length;
+  }
+};
+
 /** @param onText told the text of at least one event */
 export const createChunkTemplate = (onText: (text: string) => void): ChunkTemplate => {
-  let head: string | null = null;
-  let tail = '';
+  let frame: Frame | null = null;
   let lessons = MAX_LESSONS;
   let isFirst = true;
-
-  /** Where the text of the event ends that begins its text at `start`; -1: it is different. */
-  const endOfText = (lines: string, start: number): number => {
-    const end = lines.indexOf('\n', start) + EVENT_END.length - tail.length;
-    return end >= start && isAt(lines, tail, end) ? end : -1;
-  };
 
   return {
     learn: (data, text) => {
@@ -73,24 +121,16 @@ export const createChunkTemplate = (onText: (text: string) => void): ChunkTempla
       const before = data.slice(0, at + 1);
       const after = data.slice(at + literal.length - 1);
       if (!isTemplate(before, after)) return;
-      head = `data: ${before}`;
-      tail = `${after}${EVENT_END}`;
+      const head = `data: ${before}`;
+      const tail = `${after}${EVENT_END}`;
+      frame = { head, tail, between: `${tail}${head}` };
     },
     take: (lines, from) => {
-      if (head === null) return from;
-      let at = from;
-      let told = '';
-      while (isAt(lines, head, at)) {
-        const start = at + head.length;
-        const end = endOfText(lines, start);
-        const text = end === -1 ? null : decode(lines.slice(start, end));
-        if (text === null) break;
-        told += text;
-        at = end + tail.length;
-        lessons = Math.min(lessons + LESSONS_PER_EVENT, MAX_LESSONS);
-      }
-      if (told !== '') onText(told);
-      return at;
+      if (frame === null || !isAt(lines, frame.head, from)) return from;
+      const { text, events, units } = decodeAll(rawTexts(frame, lines, from + frame.head.length));
+      lessons = Math.min(lessons + events * LESSONS_PER_EVENT, MAX_LESSONS);
+      if (text !== '') onText(text);
+      return from + units + events * frame.between.length;
     },
   };
 };

@@ -24,24 +24,30 @@ export interface Health {
   factor(typicalMs: number | null): number;
 }
 
-/** The middle value, or the mean of the two; null of nothing. */
-export const medianOf = (values: readonly number[]): number | null => {
-  if (values.length === 0) return null;
-  const sorted = [...values].sort((a, b) => a - b);
+/** The middle of values in their order, or the mean of the two; null of nothing. */
+const middleOf = (sorted: readonly number[]): number | null => {
+  if (sorted.length === 0) return null;
   const half = Math.floor(sorted.length / 2);
   const upper = sorted[half] ?? 0;
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[half - 1] ?? upper)) / 2;
 };
 
-/** The least value that `share` of all do not exceed. */
-const quantileOf = (values: readonly number[], share: number): number | null =>
-  [...values].sort((a, b) => a - b)[Math.ceil(share * values.length) - 1] ?? null;
+const inOrder = (values: readonly number[]): readonly number[] => values.toSorted((a, b) => a - b);
+
+/** The middle value, or the mean of the two; null of nothing. */
+export const medianOf = (values: readonly number[]): number | null => middleOf(inOrder(values));
+
+/** The least of values in their order that `share` of all do not exceed. */
+const quantileOf = (sorted: readonly number[], share: number): number | null =>
+  sorted[Math.ceil(share * sorted.length) - 1] ?? null;
 
 const clamp = (value: number, min: number, max: number): number => Math.min(Math.max(value, min), max);
 
 /** The last samples, forgotten together when none has come for long. */
 const createSamples = (clock: Clock, { maxSamples, sampleTtlMs }: RouterSettings) => {
   let values: number[] = [];
+  /** Made when it is asked for: a choice asks several times between two samples. */
+  let sorted: readonly number[] | null = null;
   let newestAt = 0;
   return {
     add: (value: number): void => {
@@ -49,8 +55,10 @@ const createSamples = (clock: Clock, { maxSamples, sampleTtlMs }: RouterSettings
       newestAt = clock.now();
       values.push(value);
       if (values.length > maxSamples) values.shift();
+      sorted = null;
     },
-    all: (): readonly number[] => (clock.now() - newestAt > sampleTtlMs ? [] : values),
+    /** The least first. */
+    all: (): readonly number[] => (clock.now() - newestAt > sampleTtlMs ? [] : (sorted ??= inOrder(values))),
   };
 };
 
@@ -105,7 +113,7 @@ export const createHealth = (clock: Clock, settings: RouterSettings): Health => 
       // Both fade alike, so that the ratio outlives them; after days nothing is left to divide.
       return good + bad < Number.EPSILON ? 1 : good / (good + bad);
     },
-    medianFirstTokenMs: () => medianOf(texts.all()),
+    medianFirstTokenMs: () => middleOf(texts.all()),
     firstTokenTimeoutMs: () => {
       const known = p95();
       if (known === null) return firstTokenMs;
@@ -121,7 +129,7 @@ export const createHealth = (clock: Clock, settings: RouterSettings): Health => 
       const { good, bad } = tally.now();
       // One good end is taken for granted: a model begins well, and one failure is not the end of it.
       const reliability = (good + 1) / (good + bad + 1);
-      const own = medianOf(texts.all());
+      const own = middleOf(texts.all());
       const fair = Math.max(settings.slowFirstTokenMs, settings.slowFactor * (typicalMs ?? 0));
       const speed = own === null || own <= fair ? 1 : fair / own;
       return clamp(reliability * speed, settings.weightFloor, 1);

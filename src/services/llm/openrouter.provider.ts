@@ -1,11 +1,10 @@
-import { urlToHttpOptions } from 'node:url';
 import OpenAI, { APIConnectionTimeoutError, APIError } from 'openai';
 import type { Clock } from '../../lib/clock.ts';
 import type { Usage } from '../../models/entities.ts';
 import { createBeat } from './beat.ts';
 import { readCatalogue, readGeneration } from './catalogue.ts';
 import { isOpenRouter, toChatBody } from './chatRequest.ts';
-import { createHttpFetch, HttpResponse, HttpStatusError } from './httpFetch.ts';
+import { createHttpFetch, HttpResponse, HttpStatusError, targetOf } from './httpFetch.ts';
 import {
   ProviderError,
   type LlmPart,
@@ -119,7 +118,7 @@ export const createOpenRouterProvider = (options: OpenRouterOptions): OpenRouter
   const isToOpenRouter = isOpenRouter(options.baseUrl);
   const client = createClient(options, http.fetch);
   const { apiKey, clock } = options;
-  const chatTarget = urlToHttpOptions(new URL(`${options.baseUrl}/chat/completions`));
+  const chatTarget = targetOf(new URL(`${options.baseUrl}/chat/completions`));
   const headers = streamHeaders(options);
   const maskFor = createMask(apiKey, MAX_CAUSE_CHARS);
 
