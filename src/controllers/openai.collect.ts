@@ -2,32 +2,41 @@ import type { WholeAnswer } from '../schemas/openai.views.ts';
 import type { RoutedPart } from '../services/llm/index.ts';
 import { createDetails, createToolCalls } from './openai.pieces.ts';
 
-type Lists = Readonly<Record<string, readonly unknown[]>>;
-
-const listIn = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
-
-/** Lists of the same name one behind the other; what is no list is left out. */
-const withLists = (held: Lists, more: Readonly<Record<string, unknown>>): Lists =>
-  Object.fromEntries([
-    ...Object.entries(held),
-    ...Object.entries(more).flatMap(([name, value]) =>
-      Array.isArray(value) ? [[name, [...(held[name] ?? []), ...listIn(value)]] as const] : [],
-    ),
-  ]);
+/**
+ * Lists by name, each as long as all pieces of that name together; what is no list is left out. Pieces are added to the end and never
+ * copied: log probabilities come with every token.
+ */
+const createLists = () => {
+  const lists = new Map<string, unknown[]>();
+  return {
+    add: (pieces: Readonly<Record<string, unknown>>): void => {
+      for (const [name, piece] of Object.entries(pieces)) {
+        if (!Array.isArray(piece)) continue;
+        const items: readonly unknown[] = piece;
+        const list = lists.get(name) ?? [];
+        for (const item of items) list.push(item);
+        lists.set(name, list);
+      }
+    },
+    whole: (): Readonly<Record<string, readonly unknown[]>> => Object.fromEntries(lists),
+  };
+};
 
 /** What one model says, put together. */
 const createMessage = () => {
   const toolCalls = createToolCalls();
   const details = createDetails();
   const texts = { delta: '', refusal: '', reasoning: '' };
-  let extra: Lists = {};
-  let logprobs: Lists | null = null;
+  const extra = createLists();
+  const logprobs = createLists();
+  let hasLogprobs = false;
   let usage: WholeAnswer['usage'] = null;
   let finishReason: WholeAnswer['finishReason'] = 'stop';
 
   const addExtra = (part: Extract<RoutedPart, { type: 'extra' }>): void => {
-    extra = withLists(extra, part.delta);
-    if (part.logprobs) logprobs = withLists(logprobs ?? {}, part.logprobs);
+    extra.add(part.delta);
+    if (part.logprobs) logprobs.add(part.logprobs);
+    hasLogprobs ||= part.logprobs !== null;
   };
 
   return {
@@ -60,8 +69,8 @@ const createMessage = () => {
       reasoning: texts.reasoning,
       details: details.whole(),
       toolCalls: toolCalls.whole(),
-      extra,
-      logprobs,
+      extra: extra.whole(),
+      logprobs: hasLogprobs ? logprobs.whole() : null,
       finishReason,
       usage,
     }),

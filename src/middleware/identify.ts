@@ -6,8 +6,9 @@ import type { Origins } from './origins.ts';
 
 /** A ticket counts only where a browser cannot set a header: on the address of an event stream. */
 const ticketOf = (req: Request): string | null => {
+  if (req.method !== 'GET' || !req.path.endsWith('/stream')) return null;
   const { ticket } = req.query;
-  return req.method === 'GET' && req.path.endsWith('/stream') && typeof ticket === 'string' ? ticket : null;
+  return typeof ticket === 'string' ? ticket : null;
 };
 
 /**
