@@ -12,7 +12,7 @@ const NAMES = ['pipe', 'parley-v1'] as const;
 const PER_REQUEST = ['pipe', 'express-pipe', 'parley-v1'] as const;
 const STREAMS = 50;
 /** Answers without a pause for so long, and V8 has compiled what they need: a server that is up for hours has done so too. */
-const WARM_UP_MS = 15_000;
+const WARM_UP_MS = 40_000;
 const OPEN_STREAMS = 500;
 
 const judged = (measured: Parameters<typeof lineOf>[0], goal: number, line: Omit<LineOptions, 'goal'>): Line =>

@@ -8,6 +8,9 @@
  * repeats and sequences) and of Django 5.2, `common-passwords.txt.gz` (BSD-3-Clause, © Django Software Foundation and individual
  * contributors; collected by Royce Williams). Words of less than 8 characters, and longer ones of letters alone to be pieces
  * of others, are from the first 10,000 and 5,000 of them.
+ *
+ * This comment and DISTANCES are written by `node scripts/commonPasswords.ts passwords.json common-passwords.txt.gz`, which
+ * says where the two files are found; the code below them is written by hand.
  */
 const DISTANCES = `
 C94Y1GF2ScsxnKbrFldOPPz7HI9k0xAh2YfhmVrG9ND0aBf9FckFinXnsSbqI-HFCSDfNHLEmmPHB3cexCYS4fkUqGJubPpVAu1C2EIjSl5Qky2O2YR4BCl7IrhSbrKzfNjnL76IZvFDrCM6AcPDiyMDqNYmA1JBOVGLXOWzGzdE26O7vZdWI_JI0FKDHkOMD9wMrmA9JTrjCbvBOAJ9fXlNgC2uFdAKTRaVLF7HJYHVrCtP

@@ -96,7 +96,7 @@ const namesAt = (spellings: readonly string[], at: number, names: readonly strin
   );
 
 /** The fewest pieces that a password can be cut into; of `names` those that are long enough are pieces, too. */
-const countPieces = (password: string, names: readonly string[], words: CommonWords): number => {
+export const countPieces = (password: string, names: readonly string[], words: CommonWords): number => {
   const text = password.toLowerCase();
   const spellings = [...new Set([text, spell(text, 'i'), spell(text, 'l')])].filter(
     ({ length }) => length === text.length,
