@@ -25,7 +25,7 @@ afterAll(() => endpoint.close());
 
 const messages = [{ role: 'user', content: 'héllo 👩‍👧' }] as const;
 const never = new AbortController().signal;
-const request = (mode: string): LlmRequest => ({ model: `sim/${mode}`, messages, temperature: 0.5, maxTokens: 50 });
+const request = (mode: string): LlmRequest => ({ model: `sim/${mode}`, messages, temperature: 0.5, maxTokens: 1024 });
 const ask = (provider: LlmProvider, mode: string, signal: AbortSignal = never): Promise<Collected<LlmPart>> =>
   collect(provider.stream(request(mode), signal));
 const words = (count: number): string =>
@@ -295,7 +295,7 @@ describe('the request', () => {
     expect(last(endpoint.simulator.log)).toMatchObject({
       model: 'sim/words:1',
       messages,
-      maxTokens: 50,
+      maxTokens: 1024,
       mode: 'words:1',
       abortedAt: null,
     });

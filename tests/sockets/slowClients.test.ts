@@ -25,7 +25,7 @@ let user: TestUser;
 beforeAll(async () => {
   world = await startWorld({
     models: [MODEL, 'sim/echo'],
-    env: { MESSAGE_MAX_CHARS: '50000', CONTEXT_MAX_TOKENS: '1000000' },
+    env: { MESSAGE_MAX_CHARS: '50000', CONTEXT_MAX_TOKENS: '1000000', MAX_OUTPUT_TOKENS: '1000000' },
   });
   user = await world.signUp();
 });

@@ -82,7 +82,7 @@ export const startLlmEndpoint = async (): Promise<LlmEndpoint> => {
         models: models.map((model) => (typeof model === 'string' ? { slug: model, weight: 1 } : model)),
         affinity: 'message',
         temperature: 0.7,
-        maxTokens: 100,
+        maxTokens: 1024,
         isSimulated: false,
         metrics,
         logger,

@@ -12,6 +12,8 @@ export interface Tally {
   /** Prompt tokens that the prompt cache had. */
   cachedTokens: number;
   finishReason: string | null;
+  /** Whether the request’s longest answer was shorter than what was to be said. */
+  isCut: boolean;
   /** Whether the answer was an error, in the stream or instead of it. */
   isFailed: boolean;
 }
@@ -23,8 +25,12 @@ export const newTally = (): Tally => ({
   planned: '',
   cachedTokens: 0,
   finishReason: null,
+  isCut: false,
   isFailed: false,
 });
+
+/** Why the answer ends: for the mode's reason, unless it had to end before. */
+export const endReason = ({ isCut }: Tally, reason = 'stop'): string => (isCut ? 'length' : reason);
 
 /** Tokens and their price, as billed. */
 export interface Bill {

@@ -1,8 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Account } from './account.ts';
-import { measure, newTally, usageView, type Tally } from './books.ts';
+import { endReason, measure, newTally, usageView, type Tally } from './books.ts';
 import type { ModelSettings } from './catalogue.ts';
+import { fitting, type Kind, type Limit } from './limit.ts';
 import type { SimulatedRequest } from './request.ts';
 import { splitWords } from './text.ts';
 import type { Pace, Timings } from './timing.ts';
@@ -57,9 +58,11 @@ export interface Exchange {
   write(raw: string): Promise<void>;
   /** An event without the usual fields. */
   frame(body: Readonly<Record<string, unknown>>, eventName?: string): Promise<void>;
+  /** A part of the answer, as far as the longest one that the request allows has room for it. */
   chunk(choice: Choice, rest?: Readonly<Record<string, unknown>>): Promise<void>;
   /** A text, word by word, at the model's pace. */
   say(text: string): Promise<void>;
+  /** `length` instead of the reason where the request's longest answer was reached. */
   finish(reason?: string): Promise<void>;
   usage(shape?: UsageShape): Promise<void>;
   /** `[DONE]`, and the end of the answer. */
@@ -87,6 +90,8 @@ export interface ExchangeOptions {
   readonly stage: Stage;
   readonly id: string;
   readonly pace: Pace;
+  /** Of the answer; Infinity: as long as it is. */
+  readonly maxTokens: number;
   readonly framing: Framing;
   /** 0.1: waits of modes take a tenth. */
   readonly scale: number;
@@ -115,6 +120,26 @@ const remember = (tally: Tally, { delta, finish_reason: reason }: Choice): void 
   tally.finishReason ??= reason ?? null;
 };
 
+/** What of the delta there is room for; notes it when that is not all. */
+const fittingDelta = (delta: Delta, limit: Limit): Delta => {
+  const cut = (piece: string, kind: Kind): string => {
+    const fit = fitting(piece, kind, limit);
+    if (fit.length < piece.length) limit.said.isCut = true;
+    return fit;
+  };
+  return {
+    ...delta,
+    ...(typeof delta.content === 'string' && { content: cut(delta.content, 'text') }),
+    ...(delta.reasoning !== undefined && { reasoning: cut(delta.reasoning, 'reasoning') }),
+    ...(delta.tool_calls && {
+      tool_calls: delta.tool_calls.map((call) => ({
+        ...call,
+        function: { ...call.function, arguments: cut(call.function.arguments, 'toolArguments') },
+      })),
+    }),
+  };
+};
+
 /** Words in groups of so many. */
 const grouped = (words: readonly string[], size: number): readonly string[] =>
   size === 1
@@ -140,9 +165,10 @@ const headOf = ({ request, settings, stage, id }: ExchangeOptions) => ({
  * ids, the usage after the finish reason, in a chunk without a choice; or one `chat.completion` where no stream is wanted.
  */
 export const createExchange = (res: ServerResponse, options: ExchangeOptions): Exchange => {
-  const { request, settings, stage, pace, scale } = options;
+  const { request, settings, stage, pace, maxTokens, scale } = options;
   const goneSignal = signalOf(res);
   const tally = newTally();
+  const limit = { said: tally, maxTokens };
   const wireOptions = { generationId: options.id, goneSignal };
   const wire = request.stream
     ? createStreamWire(res, scaled(options.framing, scale), wireOptions)
@@ -157,15 +183,17 @@ export const createExchange = (res: ServerResponse, options: ExchangeOptions): E
     await pause(pace.firstTokenMs, goneSignal);
     options.onFirstToken();
   };
-  const chunk: Exchange['chunk'] = (choice, rest = {}) => {
-    remember(tally, choice);
-    return wire.frame({ ...head, choices: [{ index: 0, finish_reason: null, ...choice }], ...rest });
+  const chunk: Exchange['chunk'] = async (choice, rest = {}) => {
+    if (tally.isCut && choice.finish_reason === undefined) return;
+    const delta = fittingDelta(choice.delta, limit);
+    remember(tally, { ...choice, delta });
+    await wire.frame({ ...head, choices: [{ index: 0, finish_reason: null, ...choice, delta }], ...rest });
   };
   const say = async (text: string): Promise<void> => {
-    tally.planned = tally.text + text;
+    tally.planned = tally.text + fitting(text, 'text', limit);
     await firstToken();
     for (const words of grouped(splitWords(text), pace.wordsPerChunk)) {
-      if (goneSignal.aborted) return;
+      if (goneSignal.aborted || tally.isCut) return;
       await chunk({ delta: { role: 'assistant', content: words } });
       await pause(pace.nextDelayMs(), goneSignal);
     }
@@ -197,8 +225,10 @@ export const createExchange = (res: ServerResponse, options: ExchangeOptions): E
     frame: (body, eventName) => wire.frame(body, eventName),
     chunk,
     say,
-    finish: (reason = 'stop') =>
-      chunk({ delta: { role: 'assistant', content: '' }, finish_reason: reason, native_finish_reason: reason }),
+    finish: (reason) => {
+      const why = endReason(tally, reason);
+      return chunk({ delta: { role: 'assistant', content: '' }, finish_reason: why, native_finish_reason: why });
+    },
     usage,
     done: async () => {
       await wire.raw(`data: [DONE]${options.framing.lineEnd ?? '\n'}${options.framing.lineEnd ?? '\n'}`);

@@ -164,6 +164,7 @@ export const createPlayer = (parts: PlayerParts): Player => {
       stage,
       id,
       pace: chosen === null ? steadyPace(0) : paceOf(request, chosen, state.calls),
+      maxTokens: chosen?.mode.isUnlimited ? Infinity : (request.maxTokens ?? Infinity),
       framing: framingOf(chosen),
       scale: settings.current.scale,
       onFirstToken: () => {

@@ -63,5 +63,7 @@ export const UNICODE_TEXT = 'Grüße, 世界! 👩‍👩‍👧‍👦 naïve �
 export const splitWords = (text: string): string[] =>
   text.match(/\s*\S+\s*?(?=\s|$)|\s+$/g) ?? (text === '' ? [] : [text]);
 
-/** A stand-in for a tokenizer, so that the books have numbers that can be checked. */
-export const countTokens = (text: string): number => Math.ceil(text.length / 4);
+/** UTF-16 units: a stand-in for a tokenizer, so that the books have numbers that can be checked. */
+export const TOKEN_LENGTH = 4;
+
+export const countTokens = (text: string): number => Math.ceil(text.length / TOKEN_LENGTH);

@@ -1,3 +1,4 @@
+import { endReason } from '../books.ts';
 import type { Exchange } from '../exchange.ts';
 import { countedText, UNICODE_TEXT } from '../text.ts';
 import type { Framing } from '../wire.ts';
@@ -55,8 +56,9 @@ export const FRAMINGS: ModeTable = {
       e.open();
       await tell(e, countedText(DEFAULT_WORDS));
       await e.usage();
-      e.tally.finishReason = 'stop';
-      const last = { id: 'gen-last', choices: [{ index: 0, delta: { content: '' }, finish_reason: 'stop' }] };
+      const reason = endReason(e.tally);
+      e.tally.finishReason = reason;
+      const last = { id: 'gen-last', choices: [{ index: 0, delta: { content: '' }, finish_reason: reason }] };
       if (e.request.stream) await e.write(`data: ${JSON.stringify(last)}`);
       else await e.finish();
       e.end();
@@ -119,8 +121,9 @@ export const FRAMINGS: ModeTable = {
   coalesced: dressed('all in one write', { isCoalesced: true }, countedText(DEFAULT_WORDS)),
   'slow-drip': dressed('a byte every 50 ms', { byteGapMs: DRIP_MS }, 'word1 word2'),
   'huge-chunk': {
-    about: 'one chunk of N MiB (1)',
+    about: 'one chunk of N MiB (1), whatever `max_tokens` says',
     takes: 'N',
+    isUnlimited: true,
     play: async (e, argument) => {
       e.open();
       await e.chunk({ delta: { role: 'assistant', content: 'x'.repeat(Math.min(argument.count(1), 8) * MIB) } });

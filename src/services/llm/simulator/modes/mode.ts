@@ -35,6 +35,8 @@ interface Documented {
 export interface PlayedMode extends Documented {
   readonly play: Play;
   readonly framing?: Framing;
+  /** Whether its length is what it is for, so that the request's longest answer does not cut it. */
+  readonly isUnlimited?: true;
 }
 
 /** What a mode that only chooses may look at. Times are milliseconds since the epoch, by the simulator's clock. */
