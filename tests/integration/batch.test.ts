@@ -60,7 +60,8 @@ await describeOnEachDatabase((database) => {
         chatId: results[0]?.chatId,
         userMessageId: expect.any(String),
         messageId: expect.any(String),
-        status: index === 0 ? expect.any(String) : 'queued',
+        // A slow store lets the one before end first.
+        status: index === 0 ? expect.any(String) : expect.stringMatching(/^(queued|pending)$/),
         duplicate: false,
       });
     }

@@ -34,6 +34,9 @@ export interface SqliteProcess {
 
 const script = fileURLToPath(new URL('./sqliteProcess.ts', import.meta.url));
 
+/** Reports are objects and strings. */
+const isWhole = (line: string): boolean => /^\{.*\}$|^".*"$/.test(line);
+
 /**
  * Starts `sqliteProcess.ts`. @param wrapper a command that runs it, such as strace with its options
  */
@@ -43,7 +46,11 @@ export const startProcess = (file: string, task: string, wrapper: readonly strin
   child.stderr.resume();
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const reports = (async function* () {
-    for await (const line of lines) yield JSON.parse(line) as unknown;
+    for await (const line of lines) {
+      // The last line of a process that was killed may be half of one, and was not said then.
+      if (child.killed && !isWhole(line)) return;
+      yield JSON.parse(line) as unknown;
+    }
   })();
   return { child, reports, ended: once(child, 'close').then(([code]) => code as number | null) };
 };

@@ -58,11 +58,13 @@ export const createRecorder = (options: RecorderOptions) => {
   const { lookup, clock, metrics, write, wait } = options;
   const log = options.logger.child('usage');
 
-  const count = ({ model, ...record }: UsageRecord): void => {
+  const count = (record: UsageRecord): void => {
+    const { model } = record;
     metrics.llmTokens(model, 'prompt', record.promptTokens);
     metrics.llmTokens(model, 'completion', record.completionTokens);
-    metrics.llmTokens(model, 'reasoning', record.reasoningTokens);
-    metrics.llmTokens(model, 'cached', record.cachedTokens);
+    // Most calls have none of these.
+    if (record.reasoningTokens > 0) metrics.llmTokens(model, 'reasoning', record.reasoningTokens);
+    if (record.cachedTokens > 0) metrics.llmTokens(model, 'cached', record.cachedTokens);
     metrics.llmCost(model, record.costMicroUsd);
   };
 
