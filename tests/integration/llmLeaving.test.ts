@@ -1,4 +1,4 @@
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { runLeaves, WAYS } from '../support/llmFaults/leaving.ts';
 import { runSilence } from '../support/llmFaults/silence.ts';
 
@@ -18,10 +18,6 @@ test.each(WAYS)(
   },
   LONG,
 );
-
-// These run at a tenth of life: where a neighbour takes the machine for a few tenths of a second, other times are measured than
-// the router's. What is broken is broken each time.
-jest.retryTimes(2, { logErrorsBeforeRetry: true });
 
 test.each(['v1-stream', 'sse'] as const)(
   'of twenty requests at %s one waits for a model that is silent, and it is asked three times',

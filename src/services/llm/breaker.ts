@@ -71,8 +71,11 @@ export const createBreaker = (options: BreakerOptions): Breaker => {
     options.onChange(next);
   };
   const jittered = (ms: number): number => ms * (1 + settings.jitter * (2 * random() - 1));
-  /** Always a little late: a beat that is early would be one call more in its minute. */
-  const nextBeat = (from: number): number => from + silentMs * (1 + (settings.jitter / 16) * random());
+  /**
+   * Always a little late: a beat that is early would be one call more in its minute. The model counts from when a call arrives, which
+   * is later for the first one, whose connection had to be made.
+   */
+  const nextBeat = (from: number): number => from + silentMs * (1 + (settings.jitter / 16) * (1 + random()));
 
   const open = ({ startedAt, isTimeout }: BreakerFailure, beat: number, noticedMs: number): void => {
     const now = clock.now();
